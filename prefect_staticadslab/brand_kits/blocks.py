@@ -48,7 +48,7 @@ class PrefectBlocks:
         Returns:
             Their names.
         """
-        with _translate_errors():
+        with prefect_errors():
             for block_type in BLOCK_TYPES:
                 await block_type.aregister_type_and_schema(client=self._client)
         return [block_type.get_block_type_name() for block_type in BLOCK_TYPES]
@@ -80,7 +80,7 @@ class PrefectBlocks:
         Raises:
             PrefectError: There is one of this name, and it is not to be overwritten.
         """
-        with _translate_errors():
+        with prefect_errors():
             await credentials.asave(name, overwrite=overwrite, client=self._client)
 
     async def save_kit(self, kit: BrandKit, *, overwrite: bool) -> None:
@@ -90,14 +90,14 @@ class PrefectBlocks:
             PrefectError: There is one of this name, and it is not to be overwritten; or there is no
                 credentials block to refer to.
         """
-        with _translate_errors():
+        with prefect_errors():
             credentials = await StaticAdsLabCredentials.aload(kit.credentials, client=self._client)
             block = ImageAdJob(credentials=credentials, **dict(kit.ad))
             await block.asave(kit.name, overwrite=overwrite, client=self._client)
 
     async def _read_document(self, block_type_slug: str, name: str) -> BlockDocument | None:
         """A saved block with its secrets; None if there is none of this type and name."""
-        with _translate_errors():
+        with prefect_errors():
             try:
                 return await self._client.read_block_document_by_name(
                     name, block_type_slug=block_type_slug, include_secrets=True
@@ -116,7 +116,7 @@ async def prefect_blocks() -> AsyncIterator[PrefectBlocks]:
         PrefectError: There is no server, or it is none of Prefect's.
     """
     async with contextlib.AsyncExitStack() as stack:
-        with _translate_errors():
+        with prefect_errors():
             client = await stack.enter_async_context(get_client())
             # Any web server says of a block that it is not found; only Prefect's has a version.
             await client.api_version()
@@ -157,11 +157,9 @@ def _saved_options(value: object) -> ImageAdOptions:
 
 
 @contextlib.contextmanager
-def _translate_errors() -> Iterator[None]:
-    """Raises Prefect's errors as `PrefectError`s, without the answer's body.
-
-    The body may quote the key.
-    """
+def prefect_errors() -> Iterator[None]:
+    """While the body runs, raises Prefect's errors as `PrefectError`s, without the answer's body:
+    that may quote the key."""
     url = PREFECT_API_URL.value()
     try:
         yield

@@ -68,12 +68,13 @@ def ignoring_closed_pipes() -> Iterator[None]:
 
 
 def _ignoring_closed_pipe(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    """Flushes a stream; returns another one to the same descriptor that survives a closed pipe."""
+    """Flushes a stream; returns another one to the same descriptor that survives a closed pipe, and
+    characters that its encoding lacks, which are escaped as on stderr."""
     stream.flush()
     return io.TextIOWrapper(
         io.BufferedWriter(_PipeFile(stream.fileno(), "w", closefd=False)),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

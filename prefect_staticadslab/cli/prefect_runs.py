@@ -12,6 +12,7 @@ import pydantic
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL
 
+from prefect_staticadslab.brand_kits.blocks import prefect_errors
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.reports.progress import terminal_progress
 from prefect_staticadslab.campaign.runs.credentials import Credentials
@@ -59,14 +60,16 @@ def load_block(name: str) -> StaticAdsLabCredentials:
     """Loads the saved credentials block of this name from Prefect's server.
 
     Raises:
-        CampaignError: There is none, or what it holds cannot be used.
+        CampaignError: There is none, what it holds cannot be used, or the server does not answer.
     """
-    try:
-        return StaticAdsLabCredentials.load_saved(name)
-    except pydantic.ValidationError as error:
-        raise CampaignError("\n".join(validation_messages(error))) from None
-    except ValueError as error:
-        raise CampaignError(f"The credentials block {name} cannot be loaded: {error}") from error
+    with prefect_errors():
+        try:
+            return StaticAdsLabCredentials.load_saved(name)
+        except pydantic.ValidationError as error:
+            raise CampaignError("\n".join(validation_messages(error))) from None
+        except ValueError as error:
+            message = f"The credentials block {name} cannot be loaded: {error}"
+            raise CampaignError(message) from error
 
 
 def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSED_TITLE) -> int:

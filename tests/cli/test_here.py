@@ -23,6 +23,7 @@ from prefect_staticadslab.cli.commands import (
     revise,
     watch,
 )
+from prefect_staticadslab.cli.console import _ignoring_closed_pipe
 from prefect_staticadslab.cli.here import NOT_RECORDED
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.cli.light import LightPython
@@ -332,3 +333,10 @@ def test_a_campaign_goes_on_when_nobody_reads_what_it_says(
     assert more or list(read_spreadsheet(str(tmp_path / "out.csv")).frame["status"]) == (
         ["completed"] * 2
     )
+
+
+def test_what_an_encoding_lacks_is_escaped_and_ends_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "log.txt"
+    with place.open("w", encoding="cp1252") as log, _ignoring_closed_pipe(log) as out:
+        print("für 広告", file=out)
+    assert place.read_bytes().rstrip() == b"f\xfcr \\u5e83\\u544a"

@@ -179,12 +179,13 @@ def test_deploy_twice_changes_nothing(folder: Path, capsys: Capture) -> None:
     assert folder.read_text(encoding="utf-8") == deployments_file()
 
 
+@pytest.mark.parametrize("content", [b"name: mine\n", "name: für uns\n".encode("cp1252")])
 def test_deploy_leaves_another_file_alone_until_it_is_told_to_replace_it(
-    folder: Path, capsys: Capture
+    content: bytes, folder: Path, capsys: Capture
 ) -> None:
-    folder.write_text("name: mine\n")
+    folder.write_bytes(content)
     assert main(["deploy"]) == 2
-    assert folder.read_text() == "name: mine\n"
+    assert folder.read_bytes() == content
     assert "stays as it is" in capsys.readouterr().out
     assert main(["deploy", "--overwrite"]) == 0
     assert folder.read_text(encoding="utf-8") == deployments_file()

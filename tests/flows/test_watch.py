@@ -16,6 +16,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from prefect_staticadslab import ImageAd, Progress, StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api import waiting
+from prefect_staticadslab.campaign.runs.credentials import KeyCredentials
+from prefect_staticadslab.campaign.runs.host import Host
+from prefect_staticadslab.campaign.runs.one_ad import (
+    MAY_BE_CREATED,
+    OneAdOptions,
+    run_create_and_watch,
+)
 from prefect_staticadslab.cli.commands.watch import main
 from prefect_staticadslab.flows.watch import create_and_watch, watch
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -311,3 +318,20 @@ async def test_the_terminal_shows_a_bar_with_the_step(
     step = capsys.readouterr().err
     assert "Rendering" in step
     assert "40%" in step
+
+
+async def test_whoever_interrupts_a_create_is_told_that_there_may_be_an_ad(
+    simulator: SimulatorServer,
+) -> None:
+    told: list[tuple[str, int]] = []
+
+    class Listening(Host[KeyCredentials]):
+        def set_interruption_message(self, message: str) -> None:
+            told.append((message, len(simulator.api.jobs)))
+
+    credentials = KeyCredentials.of(SIMULATOR_API_KEY, simulator.url)
+    values: dict[str, Any] = {**HARBOR}
+    await run_create_and_watch(OneAdOptions(**values), credentials, Listening(), name="one")
+    assert told[0] == (MAY_BE_CREATED, 0)
+    assert told[1][1] == 1
+    assert "staticadslab watch ia_" in told[1][0]

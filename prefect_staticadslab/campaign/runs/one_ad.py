@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, StaticAdsLabError, WaitTimeoutError
@@ -15,6 +16,12 @@ from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_TO_WATCH, End, Outcome
 from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
+
+MAY_BE_CREATED: Final = (
+    "Interrupted. The ad may have been created, and is billed then: look among your latest ads "
+    "before you create it again."
+)
+"""What to say if a run is interrupted that has asked for an ad, and has no answer yet."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ async def run_create_and_watch(
                 client, options.cells(), max_spend_usd=options.max_spend_usd
             )
             host.logger.info(price_line(request), extra=cost_log_extra())
+            host.set_interruption_message(MAY_BE_CREATED)
             created = await waiting.create_or_reuse_ad(client, request, name)
         except (CampaignError, StaticAdsLabError) as error:
             if isinstance(error, StaticAdsLabError) and error.outcome_unknown:

@@ -125,15 +125,17 @@ def _load_kit(name: str) -> ImageAdJob:
     """Loads a saved brand kit from Prefect's server.
 
     Raises:
-        CampaignError: There is none of this name, or it cannot be used.
+        CampaignError: There is none of this name, it cannot be used, or the server does not answer.
     """
+    from prefect_staticadslab.brand_kits.blocks import prefect_errors
     from prefect_staticadslab.brand_kits.image_ad_job import ImageAdJob
     from prefect_staticadslab.campaign.errors import CampaignError
 
-    try:
-        kit = ImageAdJob.load(name)
-    except ValueError as error:
-        raise CampaignError(f"The brand kit {name} cannot be loaded: {error}") from error
+    with prefect_errors():
+        try:
+            kit = ImageAdJob.load(name)
+        except ValueError as error:
+            raise CampaignError(f"The brand kit {name} cannot be loaded: {error}") from error
     assert isinstance(kit, ImageAdJob)  # noqa: S101 - load() is typed for async code, too
     return kit
 

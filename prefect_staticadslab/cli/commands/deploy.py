@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _compare_with_existing_file() -> int:
     """Prints whether the existing file is as it would be written now. Returns the exit status."""
-    if Path(FILE).read_text(encoding="utf-8") == deployments_file():
+    if Path(FILE).read_text(encoding="utf-8", errors="replace") == deployments_file():
         print(f"{FILE} is there already, as it would be written now.\n{NEXT_STEPS}")  # noqa: T201
         return WRITTEN
     print(  # noqa: T201

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
-from prefect_staticadslab.cli.console import program_name
+from prefect_staticadslab.cli.console import program_name, say
 from prefect_staticadslab.cli.deployments import deployments_file
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ DEFAULT_BLOCK: Final = "static-ads-lab"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab serve`, which serves all flows until it is interrupted. Returns 0.
+    """Runs `staticadslab serve`, which serves all flows until it is interrupted. Returns the exit
+    status: 2 if Prefect's server does not answer.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.
@@ -23,14 +24,27 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SystemExit: The arguments are wrong, or ask for help only.
     """
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    from prefect_staticadslab.brand_kits.kit import block_name_problem
+
+    if wrong := block_name_problem(given.block):
+        parser.error(f"--block: {wrong}")
     from prefect import serve
 
+    from prefect_staticadslab.brand_kits.blocks import PrefectError, prefect_errors
+    from prefect_staticadslab.cli.runner import COMPLETED, REFUSED
     from prefect_staticadslab.cli.temporary_server import closed_temporary_server
 
     with closed_temporary_server():
-        serve(*deployments(given.block))
-    return 0
+        try:
+            with prefect_errors():
+                served = deployments(given.block)
+        except PrefectError as error:
+            say(str(error), is_error=True)
+            return REFUSED
+        serve(*served)
+    return COMPLETED
 
 
 def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
