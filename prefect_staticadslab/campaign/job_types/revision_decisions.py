@@ -12,7 +12,7 @@ from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
 from prefect_staticadslab.campaign.pipeline.requests import RenderingMark, RevisionRequest
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, with_error
 
 UNCLEAR: Final = (
     "It may have been sent, and the ad has another tree than before and than was sent, so nobody "
@@ -132,7 +132,7 @@ def _repeat_step(change: Change, state: JobState, ad: ImageAd) -> Step:
 
 
 def _send_step(change: Change, state: JobState, ad: ImageAd) -> Step:
-    """The step that sends a change; a failed row if the change does not fit the ad's tree.
+    """The step that sends a change; a refusal if the change does not fit the ad's tree.
 
     Its state has what an interrupted run's revision is recognized by. A row that was edited since
     it may have been sent begins anew, with another key.
@@ -160,5 +160,8 @@ def _follow_step(state: JobState, ad: ImageAd) -> Step:
 
 
 def _refusal_step(state: JobState, reason: str | None) -> Step:
-    """The step that fails a row with this error, without sending anything."""
+    """The step that notes an error, without sending anything. It fails the row, unless its revision
+    was sent, or may have been: as a failed row it would be sent again with another key."""
+    if state.status in (RowStatus.SUBMITTING, RowStatus.PROCESSING):
+        return Step(with_error(state, reason))
     return Step(replace(state, status=RowStatus.FAILED, error=reason))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,6 +83,32 @@ def test_what_nobody_can_say_is_left_to_people(shown: ImageAd, note: str) -> Non
         RowStatus.SUBMITTING,
         note,
     )
+
+
+FLAT = ad(SENT).model_copy(update={"editable": False})
+UNFIT = ad({"id": "root", "type": "FRAME"})
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (RowStatus.SUBMITTING, None),  # as with another organization's key
+        (RowStatus.PROCESSING, None),
+        (RowStatus.SUBMITTING, FLAT),
+        (RowStatus.PROCESSING, FLAT),
+        (RowStatus.SUBMITTING, UNFIT),
+    ],
+)
+def test_a_revision_that_may_have_been_sent_does_not_fail_for_what_one_run_is_shown(
+    status: RowStatus, shown: ImageAd | None
+) -> None:
+    facts = FACTS | {"previous_tree": tree_fingerprint(UNFIT.current_json_tree or {})}
+    sent = JobState(status, job_id="ia_1", attempts=1, facts=facts)
+    step = next_step(CHANGE, sent, shown, is_lost=False)
+    assert (step.request, step.state) == (None, replace(sent, error=step.state.error))
+    assert step.state.error
+    unsent = next_step(CHANGE, JobState(), shown, is_lost=False)
+    assert (unsent.request, unsent.state.status) == (None, RowStatus.FAILED)
 
 
 def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
