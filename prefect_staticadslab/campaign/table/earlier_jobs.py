@@ -58,7 +58,7 @@ def read_earlier_jobs(
     A row has one there if it is completed, if it is rendered, or if it may have been sent: then it
     is asked for with the key that it was sent with, or adopted if the spreadsheet lacks that. A row
     that was edited since has none. Only rows that are pending or failed in the campaign take over
-    anything.
+    anything. A revision whose rendering failed is taken over as that: its ad may have the change.
 
     Args:
         rows: The campaign's rows: position, row, and what is known about it.
@@ -90,7 +90,12 @@ def read_earlier_jobs(
     taken_over: dict[int, JobState] = {}
     for position, row, ours in rows:
         theirs = job_type.add_from_request(states.get(row.number, JobState()), row.request)
-        if not _may_have_job(theirs) or not _asks_for_same(theirs, ours, counts[row.number]):
+        if not _asks_for_same(theirs, ours, counts[row.number]):
+            continue
+        if theirs.job_failed and not (job_type.exclusive or again or ours.attempts):
+            # Begun anew, it would be made to the ad once more, which may have it already.
+            taken_over[position] = _taken_over_state(theirs, ours)
+        if not _may_have_job(theirs):
             continue
         existing += 1
         completed += theirs.is_completed

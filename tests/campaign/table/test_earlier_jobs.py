@@ -14,6 +14,7 @@ from prefect_staticadslab.campaign.campaign import prepare, read_campaign
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
+from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
@@ -194,6 +195,33 @@ def test_ads_with_and_without_a_variant_need_not_be_looked_up_again(
     campaign = Campaign.open(brief, str(tmp_path / "second.csv"))
     assert campaign.table.states == table.states
     assert [row.request for row in campaign.table.rows] == [row.request for row in table.rows]
+
+
+def test_a_failed_revision_stays_one_as_its_ad_may_have_the_change(tmp_path: Path) -> None:
+    source, second = str(tmp_path / "first.csv"), str(tmp_path / "second.csv")
+    (tmp_path / "in.csv").write_text(
+        'image_ad_id,json_patch\nia_1,"[{""op"": ""remove"", ""path"": ""/children/0""}]"\n'
+    )
+    first = Revisions.open(str(tmp_path / "in.csv"), source).table
+    refused = JobState(RowStatus.FAILED, error="No.", attempts=1)
+    failed = replace(
+        refused,
+        job_id="ia_1",
+        completed_at=datetime(2026, 5, 1, tzinfo=UTC),
+        facts={"previous_tree": "a", "sent_tree": "b", "kept_tree": "c"},
+    )
+    for state in (refused, failed):
+        first.update(0, state)
+        first.save_now()
+        table = Revisions.open(source, second).table
+        assert table.states == [JobState() if state is refused else failed]
+        assert table.earlier_jobs is not None
+        assert table.earlier_jobs.existing == 0  # it is made again without --again
+    assert Revisions.open(source, second, again=True).table.states == [JobState()]
+    # What this table knows of a later attempt is further.
+    table.update(0, replace(failed, attempts=2, facts={"previous_tree": "c", "sent_tree": "d"}))
+    table.save_now()
+    assert Revisions.open(source, second).table.states == table.states
 
 
 async def test_names_filters_and_prompts_of_a_table_are_the_ads_that_it_has(
