@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.api.models import ImageAd, JsonTree
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
@@ -115,7 +115,24 @@ def next_step(change: Change, state: JobState, ad: ImageAd | None, *, is_lost: b
         return _follow_step(state, ad)
     if not ad.is_finished or ad.current_json_tree is None:
         return Step(replace(state, error=RENDERING))
-    return _repeat_step(change, state, ad) if state.job_failed else _send_step(change, state, ad)
+    is_repeated = is_repetition(state, ad.current_json_tree)
+    return (_repeat_step if is_repeated else _send_step)(change, state, ad)
+
+
+def is_repetition(state: JobState, tree: JsonTree) -> bool:
+    """Whether a row is sent once more after its rendering failed, so that the ad may have its
+    change.
+
+    A row that could not be sent again, as the wallet was empty, is pending by now. It keeps the
+    fingerprints, and has never ended.
+
+    Args:
+        state: The row's state, pending or failed.
+        tree: The ad's tree as it is now.
+    """
+    known = [state.facts[name] for name in ("sent_tree", "kept_tree") if name in state.facts]
+    is_withdrawn = state.completed_at is None and bool(known)
+    return state.job_failed or (is_withdrawn and tree_fingerprint(tree) in known)
 
 
 def _repeat_step(change: Change, state: JobState, ad: ImageAd) -> Step:

@@ -22,7 +22,11 @@ from prefect_staticadslab.campaign.files.spreadsheet import (
     read_spreadsheet,
 )
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
-from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, why_not_revisable
+from prefect_staticadslab.campaign.job_types.revision_decisions import (
+    is_repetition,
+    next_step,
+    why_not_revisable,
+)
 from prefect_staticadslab.campaign.job_types.revision_rows import (
     REVISION_COLUMNS,
     REVISION_JOBS,
@@ -118,7 +122,7 @@ class Revisions(Batch[Change]):
                 problems.append(Problem(message, row.number, "image_ad_id"))
                 continue
             tree = trees[change.image_ad_id]
-            if tree is None or state.job_failed:
+            if tree is None or is_repetition(state, tree):
                 continue  # while it renders; and a failed rendering is repeated as it is
             try:
                 trees[change.image_ad_id] = change.apply_to(tree)

@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from prefect_staticadslab import ImageAd, JobState, RowStatus
-from prefect_staticadslab.api.errors import WaitTimeoutError
+from prefect_staticadslab.api.errors import (
+    InsufficientBalanceError,
+    UnprocessableError,
+    WaitTimeoutError,
+)
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 from prefect_staticadslab.campaign.pipeline.poller import Poller
 from prefect_staticadslab.campaign.pipeline.requests import RenderingMark
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
@@ -125,6 +131,38 @@ def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
     normalised = next_step(CHANGE, state, ad(OTHER, "failed"), is_lost=False)
     assert normalised.request is not None
     assert normalised.request.tree == OTHER
+
+
+def test_nor_if_it_could_not_be_sent_again_after_that() -> None:
+    failed = replace(FAILED, completed_at=datetime(2026, 5, 1, tzinfo=UTC))
+    step = next_step(CHANGE, failed, ad(SENT, "failed"), is_lost=False)
+    assert step.request is not None
+    plan = PlannedJob(0, step.request, "campaign", "row", step.state)
+    ended = []
+    for error in (InsufficientBalanceError("", status=402), UnprocessableError("", status=422)):
+        attempt = Attempt(plan)
+        attempt.mark(datetime(2026, 5, 2, tzinfo=UTC), "key")
+        attempt.note_sent()
+        attempt.on_create_error(error)
+        ended.append(attempt.state)
+    interrupted = Attempt(plan)
+    interrupted.mark(datetime(2026, 5, 2, tzinfo=UTC), "key")
+    assert interrupted.withdraw_if_unsent()
+    assert [s.status for s in ended] == [RowStatus.PENDING, RowStatus.FAILED]
+    for state in (*ended, interrupted.state):
+        again = next_step(CHANGE, state, ad(SENT, "failed"), is_lost=False)
+        assert again.request is not None
+        assert again.request.tree == SENT
+        # On the ad as it was before, and on another tree, the change is made.
+        for tree_now in (BEFORE, OTHER):
+            anew = next_step(CHANGE, state, ad(tree_now), is_lost=False)
+            assert anew.request is not None
+            assert anew.request.tree == CHANGE.apply_to(tree_now)
+    # What somebody wants to have once more is made to the ad as it is.
+    wanted = replace(failed, status=RowStatus.PENDING, job_id=None)
+    once_more = next_step(CHANGE, wanted, ad(SENT), is_lost=False)
+    assert once_more.request is not None
+    assert once_more.request.tree == tree("a", "new", "new")
 
 
 async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing() -> None:
