@@ -181,12 +181,21 @@ class Revisions(Batch[Change]):
         return []
 
     def _pick_next_rows(self) -> list[int]:
-        """The positions of each ad's first row that is not completed, without those planned before.
+        """The positions of each ad's first row that is not completed, and of removed rows that may
+        be collected, without those planned before.
 
-        Writes into pending rows of the same ad, once its first row is planned, which row comes
-        first.
+        A removed row that is being rendered is its ad's first. Writes into pending rows of the same
+        ad, once its first row is planned, which row comes first.
         """
         first: dict[str, int] = {}
+        sent_and_removed: list[int] = []
+        for position, (row, state) in enumerate(
+            zip(self.table.rows, self.table.states, strict=True)
+        ):
+            if row.removed and state.is_processing:
+                first.setdefault(row.request.image_ad_id, position)
+            elif row.removed and state.status is RowStatus.SUBMITTING:
+                sent_and_removed.append(position)
         for position, row, state in self.table.current_rows:
             ad = row.request.image_ad_id
             if ad in first:
@@ -196,25 +205,35 @@ class Revisions(Batch[Change]):
                     self.table.update(position, replace(state, error=message))
             elif not state.is_completed:
                 first[ad] = position
-        return [position for position in first.values() if position not in self._planned_positions]
+        return [p for p in (*sent_and_removed, *first.values()) if p not in self._planned_positions]
 
     def _plan_row(
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
     ) -> PlannedJob | None:
         """The job to create or to follow for a row; None if there is none in this run.
 
-        Writes the row's new state into the table, unless a revision is to be sent.
+        Writes the row's new state into the table, unless a revision is to be sent. None is sent for
+        a row that was removed: if the ad does not show that it has arrived, the row stays as it is.
         """
         row, state = self.table.rows[position], self.table.states[position]
         asked_at = state.asked_at
         is_lost = asked_at is not None and client.now() - asked_at > MAY_STILL_COME
         step = next_step(row.request, state, ads.get(row.request.image_ad_id), is_lost=is_lost)
+        if row.removed and not step.state.has_ad:
+            return None
         if step.request is None:
             self.table.update(position, step.state)
             return None
         if step.state.is_processing:
             self.table.update(position, step.state)
-        return PlannedJob(position, step.request, campaign_id(self.name), row.identity, step.state)
+        return PlannedJob(
+            position,
+            step.request,
+            campaign_id(self.name),
+            row.identity,
+            step.state,
+            may_create=row.may_create,
+        )
 
     async def _record_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
         """Reads the versions of completed revisions' ads, and writes their ids into the table.
