@@ -28,12 +28,18 @@ from prefect_staticadslab.campaign.job_types.references import (
     reference_column,
 )
 from prefect_staticadslab.campaign.names.preflight import TEMPLATE_SCOPES
-from prefect_staticadslab.campaign.pipeline.adoption import Adoption
+from prefect_staticadslab.campaign.pipeline.adoption import (
+    STILL_ON_ITS_WAY,
+    Adoption,
+    is_sent_with,
+    may_have_expired,
+    may_still_be_created,
+)
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, column_positions
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
-from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
+from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 from prefect_staticadslab.campaign.table.layout import complete_result_table, input_part
 from prefect_staticadslab.campaign.table.result_table import JobTable
@@ -62,10 +68,16 @@ TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
 }
 """The result columns, and the field or fact of a row's `JobState` that each of them holds."""
 
-HELD: Final = (
+_LOST: Final = (
     "It was sent by a run that was interrupted, and nobody can say any more whether a design "
     "template was made. Look at the templates of that time: write the id into design_template_id "
-    "and 'processing' into status, or 'pending' into status to have one made."
+    "and 'processing' into status"
+)
+HELD: Final = f"{_LOST}, or 'pending' into status to have one made."
+REMOVED_AND_HELD: Final = f"{_LOST}."
+MAY_BE_AT_WORK: Final = (
+    "The run that sent it may still be at work, so that a design template may still be made. Run "
+    "it again in two hours."
 )
 
 
@@ -205,9 +217,10 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
     def hold_expired(self, now: datetime, api_key_hashes: Collection[str]) -> None:
         """Writes an error into marked rows that cannot safely be sent again, and sets `adoption`.
 
-        They were sent too long ago, or with another API key, or were removed from the spreadsheet.
-        No list of the API tells which reference a template was made from, so people must look: a
-        second template would be paid for.
+        They were sent too long ago, or nobody knows when, or with another API key, or were removed
+        from the spreadsheet. No list of the API tells which reference a template was made from, so
+        people must look, once no run can have it made any more: a second template would be paid
+        for.
 
         Args:
             now: The time, by the API's clock.
@@ -217,15 +230,15 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         for position, (row, state) in enumerate(
             zip(self.table.rows, self.table.states, strict=True)
         ):
-            sent_at = state.submitted_at or state.asked_at
-            if state.status is not RowStatus.SUBMITTING or sent_at is None:
+            if state.status is not RowStatus.SUBMITTING:
                 continue
-            has_other_key = (
-                state.api_key_hash is not None and state.api_key_hash not in api_key_hashes
-            )
-            is_expired = now - sent_at > TRUSTED_LIFETIME or has_other_key
+            is_ours = is_sent_with(state, api_key_hashes)
             # Without the picture it cannot be sent again.
-            if is_expired or row.removed:
-                held[position] = HELD
-                self.table.update(position, replace(state, error=HELD))
+            if row.removed or not is_ours or may_have_expired(state, now):
+                if may_still_be_created(state, now):
+                    can_be_asked_for = not (row.removed or is_ours)
+                    held[position] = STILL_ON_ITS_WAY if can_be_asked_for else MAY_BE_AT_WORK
+                else:
+                    held[position] = REMOVED_AND_HELD if row.removed else HELD
+                self.table.update(position, replace(state, error=held[position]))
         self.adoption = Adoption(held=held)

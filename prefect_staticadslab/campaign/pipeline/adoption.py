@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -210,7 +210,7 @@ async def adopt(
             state = replace(table.states[position], submitted_at=ad.created_at or now)
             table.update(position, with_job(state, ad))
         for position in matches.not_found:
-            if _may_still_be_created(table.states[position], now):
+            if may_still_be_created(table.states[position], now):
                 if not table.rows[position].removed:
                     held[position] = STILL_ON_ITS_WAY
             else:
@@ -245,16 +245,14 @@ def _rows_to_look_for(
         sent = SentRow(position, row.request, state.submitted_at, _last_marked_at(state))
         # Asking for a row that is gone with its key might create what nobody wants any more; and
         # another API key's idempotency keys are not ours.
-        # A row whose hash somebody deleted is taken for ours if there is only one key.
-        api_key_hash = state.api_key_hash
-        ours = api_key_hash in api_key_hashes or (api_key_hash is None and len(api_key_hashes) == 1)
-        if row.removed or not ours or _may_have_expired(state, now):
+        ours = is_sent_with(state, api_key_hashes)
+        if row.removed or not ours or may_have_expired(state, now):
             lost.append(sent)
         else:
             sent_again.add(sent.shown_by_ad)
     counts = Counter(row.shown_by_ad for row in lost)
     coming = {
-        row.shown_by_ad for row in lost if _may_still_be_created(table.states[row.position], now)
+        row.shown_by_ad for row in lost if may_still_be_created(table.states[row.position], now)
     }
     on_their_way = {shown for shown in coming if counts[shown] > 1}
     held = {row.position: EQUAL_ROW_ON_ITS_WAY for row in lost if row.shown_by_ad in on_their_way}
@@ -262,7 +260,14 @@ def _rows_to_look_for(
     return [row for row in lost if row.position not in held], held
 
 
-def _may_have_expired(state: JobState, now: datetime) -> bool:
+def is_sent_with(state: JobState, api_key_hashes: Collection[str]) -> bool:
+    """Whether a row was sent with one of these API keys, given by what stands for them. A row whose
+    hash somebody deleted is taken for theirs if there is only one key."""
+    api_key_hash = state.api_key_hash
+    return api_key_hash in api_key_hashes or (api_key_hash is None and len(api_key_hashes) == 1)
+
+
+def may_have_expired(state: JobState, now: datetime) -> bool:
     """Whether the API may have forgotten a row's idempotency key."""
     return state.submitted_at is None or now - state.submitted_at > TRUSTED_LIFETIME
 
@@ -272,7 +277,7 @@ def _last_marked_at(state: JobState) -> datetime | None:
     return state.asked_at or state.submitted_at
 
 
-def _may_still_be_created(state: JobState, now: datetime) -> bool:
+def may_still_be_created(state: JobState, now: datetime) -> bool:
     """Whether another run may have sent a row so late that its ad is not there yet."""
     marked_at = _last_marked_at(state)
     return marked_at is not None and now - marked_at < MAY_STILL_COME

@@ -7,14 +7,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
+from prefect_staticadslab.campaign.job_types.design_templates import (
+    HELD,
+    MAY_BE_AT_WORK,
+    REMOVED_AND_HELD,
+    TemplateBatch,
+)
 from prefect_staticadslab.campaign.job_types.references import References
+from prefect_staticadslab.campaign.pipeline.adoption import STILL_ON_ITS_WAY
 from prefect_staticadslab.campaign.pipeline.batch import mark_chunk
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.reports.plan import Plan
@@ -203,13 +210,47 @@ async def test_a_reference_is_known_by_what_it_shows(
     assert len(TemplateBatch.open(str(folder / "refs.csv"), output).table.current_rows) == 2
 
 
-def test_a_row_that_may_have_been_sent_and_is_gone_is_told(folder: Path, tmp_path: Path) -> None:
-    output, now = str(tmp_path / "out.csv"), datetime.now(UTC)
+MINUTE, TWO_HOURS, DAY = timedelta(minutes=1), timedelta(hours=2), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("age", "changes", "is_removed", "told"),
+    [
+        (MINUTE, {}, False, None),
+        (MINUTE, {"api_key_hash": None}, False, None),
+        # Whoever sent it may be at work, so nobody is told to have another one made.
+        (MINUTE, {"api_key_hash": "33ee" * 4}, False, STILL_ON_ITS_WAY),
+        (MINUTE, {"api_key_hash": "33ee" * 4}, True, MAY_BE_AT_WORK),
+        (MINUTE, {}, True, MAY_BE_AT_WORK),
+        (MINUTE, {"submitted_at": datetime(2026, 5, 1, tzinfo=UTC)}, False, MAY_BE_AT_WORK),
+        # As taken over from a table whose keys were deleted.
+        (MINUTE, {"submitted_at": None, "idempotency_key": None}, False, MAY_BE_AT_WORK),
+        (MINUTE, {"submitted_at": None, "asked_at": None, "idempotency_key": None}, False, HELD),
+        (TWO_HOURS, {}, False, None),
+        (TWO_HOURS, {"api_key_hash": "33ee" * 4}, False, HELD),
+        (TWO_HOURS, {}, True, REMOVED_AND_HELD),
+        (DAY, {}, False, HELD),
+        (DAY, {}, True, REMOVED_AND_HELD),
+    ],
+)
+def test_what_is_told_of_a_row_that_cannot_be_sent_again(
+    age: timedelta,
+    changes: dict[str, Any],
+    is_removed: bool,
+    told: str | None,
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    output, now = str(tmp_path / "out.csv"), datetime(2026, 5, 3, tzinfo=UTC)
     batch = TemplateBatch.open(str(folder), output)
-    batch.table.update(0, replace(sent_at(now, KEY_HASH), facts=batch.table.states[0].facts))
+    sent = replace(sent_at(now - age, KEY_HASH), facts=batch.table.states[0].facts, **changes)
+    batch.table.update(0, sent)
     batch.table.save_now()
-    (folder / "a.png").unlink()
+    if is_removed:
+        (folder / "a.png").unlink()
     again = TemplateBatch.open(str(folder), output)
     again.hold_expired(now, {KEY_HASH})
-    assert list(again.adoption.held) == [1]
-    assert "nobody can say" in (again.table.states[1].error or "")
+    position = 1 if is_removed else 0
+    assert again.adoption.held == ({position: told} if told else {})
+    assert told is None or (again.table.states[position].error or "").endswith(told)
+    assert (position in [ad.position for c in again.chunks() for ad in c.jobs]) is (told is None)
