@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prefect_staticadslab.api.models import ImageAdRequest, Job
+from prefect_staticadslab.api.resources import ImageFile
 from prefect_staticadslab.api.transport import OnSend
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
@@ -82,9 +83,16 @@ async def send(
             if image.digest != request.digest:
                 raise NotSendableError(f"{image.filename} was changed while this run went on.")
             made = await client.create_design_template(
-                image, idempotency_key=idempotency_key, on_send=on_send
+                _with_name_of_content(image), idempotency_key=idempotency_key, on_send=on_send
             )
             return BegunJob(made.design_template, made.replayed)
+
+
+def _with_name_of_content(image: ImageFile) -> ImageFile:
+    """An image with a name that says only what is in it. The file's own name would be part of the
+    body, and the API refuses another body for the same key: one that was renamed would be lost."""
+    ending = (image.media_type or "").rpartition("/")[2] or "image"
+    return replace(image, filename=f"{image.digest[:16]}.{ending}")
 
 
 def share_key_lock(

@@ -113,8 +113,8 @@ async def _answer_once(
         APIError: 409 if the key is in use or was used with another request; the handler's.
     """
     request, api = call.request, call.api
-    digests = {n: hashlib.sha256(content).hexdigest() for n, (_, content) in call.files.items()}
-    fingerprint = [request.method, request.url.path, sent.body, digests]
+    files = {n: (f, hashlib.sha256(content).hexdigest()) for n, (f, content) in call.files.items()}
+    fingerprint = [request.method, request.url.path, sent.body, files]
     begun = api.idempotency.begin(
         api_key, idempotency_key, fingerprint, now(), api.settings.lock_seconds
     )

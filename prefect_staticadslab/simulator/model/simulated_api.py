@@ -220,7 +220,7 @@ class SimulatedAPI:
             APIError: 402.
         """
         seconds = self._job_seconds(TEMPLATE_SECONDS)
-        fails = FAILURE_WORD in reference.filename
+        fails = FAILURE_WORD in reference.filename or FAILURE_WORD.encode() in reference.content
         self._charge(TEMPLATE_PRICE, now, seconds, fails)
         identifier = new_id("dt")
         fields = fields_from_reference(identifier, reference)

@@ -140,7 +140,7 @@ async def test_templates_are_made_and_a_second_run_makes_none(
 async def test_a_template_that_fails_is_free_and_tried_again(
     tmp_path: Path, simulator: SimulatorServer
 ) -> None:
-    (tmp_path / "SIMULATE_FAILURE.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(picture() + b"SIMULATE_FAILURE")
     batch = await run(TemplateBatch.open(str(tmp_path), str(tmp_path / "o.csv")), simulator.url)
     (state,) = batch.table.states
     assert (state.status, state.attempts, state.cost_usd) == (
@@ -150,8 +150,13 @@ async def test_a_template_that_fails_is_free_and_tried_again(
     )
 
 
+@pytest.mark.parametrize("renamed", [False, True])
 async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
-    folder: Path, tmp_path: Path, simulator: SimulatorServer, client: StaticAdsLabClient
+    renamed: bool,
+    folder: Path,
+    tmp_path: Path,
+    simulator: SimulatorServer,
+    client: StaticAdsLabClient,
 ) -> None:
     output = str(tmp_path / "out.csv")
     batch = TemplateBatch.open(str(folder), output)
@@ -163,10 +168,39 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     plan = marked.jobs[0]
     key = plan.state.idempotency_key or ""
     sent = await send(client, plan.request, idempotency_key=key, on_send=lambda: None)
+    if renamed:
+        (folder / "a.png").rename(folder / "z.jpeg")
+        (folder / "b.jpg").rename(folder / "a.png")
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
-    assert again.table.states[0].job_id == sent.job.id
+    assert again.table.states[1 if renamed else 0].job_id == sent.job.id
     assert all(state.is_completed for state in again.table.states)
-    assert len(simulator.api.counts) > 0
+    assert len(simulator.api.templates) == 2
+
+
+async def test_of_equal_pictures_with_several_names_each_is_made_once(
+    folder: Path, tmp_path: Path, simulator: SimulatorServer, client: StaticAdsLabClient
+) -> None:
+    (folder / "b.jpg").write_bytes((folder / "a.png").read_bytes())
+    output = str(tmp_path / "out.csv")
+    batch = TemplateBatch.open(str(folder), output)
+    (chunk,) = batch.chunks()
+    marked = await mark_chunk(
+        batch.table, type(chunk)(client.api_key_hash, chunk.jobs), datetime.now(UTC)
+    )
+    sent = [
+        await send(
+            client,
+            plan.request,
+            idempotency_key=plan.state.idempotency_key or "",
+            on_send=lambda: None,
+        )
+        for plan in marked.jobs
+    ]
+    # Which of them comes first, and so has which key, goes by their names.
+    (folder / "0.png").write_bytes((folder / "a.png").read_bytes())
+    again = await run(TemplateBatch.open(str(folder), output), simulator.url)
+    assert {made.job.id for made in sent} < {state.job_id for state in again.table.states}
+    assert len(simulator.api.templates) == 3
 
 
 KEY_HASH = "22dd" * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import struct
@@ -32,8 +33,12 @@ def _open_templates(spreadsheet: str, output: str, url: str, name: str) -> Templ
     for line in Path(spreadsheet).read_text().splitlines()[1:]:
         name = line.split(",")[0]
         if not (folder / name).exists():
-            (folder / name).write_bytes(picture(int(name.split("-")[1].split(".")[0])))
+            (folder / name).write_bytes(_picture_named(name))
     return TemplateBatch.open(spreadsheet, output)
+
+
+def _picture_named(name: str) -> bytes:
+    return picture(int(name.removeprefix("reference-").removesuffix(".png")))
 
 
 @cache
@@ -51,7 +56,7 @@ def picture(number: int) -> bytes:
 
 def _templates(api: SimulatedAPI) -> dict[str, Made]:
     return {
-        identifier: Made(TEMPLATE_PRICE, None, api.files[identifier].filename)
+        identifier: Made(TEMPLATE_PRICE, None, api.files[identifier].digest)
         for identifier in api.templates
     }
 
@@ -100,7 +105,7 @@ TEMPLATES: Final = JobKind(
     "design_template_id",
     _new_reference,
     lambda row: float(TEMPLATE_PRICE),
-    lambda row: row["reference"],
+    lambda row: hashlib.sha256(_picture_named(row["reference"])).hexdigest(),
     _open_templates,
     _templates,
     path="/v1/design-templates",
