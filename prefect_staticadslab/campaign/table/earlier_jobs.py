@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, without_removed_note
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q, check_record
 from prefect_staticadslab.campaign.table.layout import (
     result_cells,
     result_columns_of,
     with_all_result_columns,
 )
-from prefect_staticadslab.campaign.table.table_on_disk import check_amounts
 
 
 @dataclass(frozen=True)
@@ -72,14 +71,14 @@ def read_earlier_jobs(
         over a job, by position.
 
     Raises:
-        AmountError: It holds costs or counts of attempts that cannot be.
+        RecordError: It holds statuses, costs or counts of attempts that cannot be.
     """
     columns = job_type.columns
     found = result_columns_of(spreadsheet, columns)
     if not found.is_recognized:
         return None, {}
     record = with_all_result_columns(spreadsheet, found, columns)
-    check_amounts(record, job_type, location)
+    check_record(record, job_type, location)
     states = {
         number: JobState.from_cells(dict(zip(columns, cells, strict=True)), columns)
         for number, cells in zip(record.row_numbers, result_cells(record, columns), strict=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from typing import Final
 
 ID_DIGITS: Final = 16
@@ -54,6 +56,20 @@ def request_hash(content: str) -> str:
         ```
     """
     return f"r{digest('request', content)[:ID_DIGITS]}"
+
+
+_PATTERNS: Final[Mapping[str, str]] = {
+    "idempotency_key": "[0-9a-f]{64}",
+    "api_key_hash": "[0-9a-f]{16}",
+    "request_hash": "r[0-9a-f]{16}",
+}
+"""What the program writes into each of `job_state.KEY_COLUMNS`."""
+
+
+def if_key(column: str, text: str) -> str | None:
+    """A text such as the program writes into that one of `job_state.KEY_COLUMNS`; None for any
+    other text."""
+    return text if re.fullmatch(_PATTERNS[column], text) else None
 
 
 def digest(*parts: str) -> str:

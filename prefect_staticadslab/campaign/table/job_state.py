@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from prefect_staticadslab.api.models import in_utc
 from prefect_staticadslab.campaign.files.cells import cell_text
 from prefect_staticadslab.campaign.files.formulas import unescape
-from prefect_staticadslab.campaign.table.idempotency import idempotency_key
+from prefect_staticadslab.campaign.table.idempotency import idempotency_key, if_key
 from prefect_staticadslab.campaign.table.limits import attempts_of, cost_of
 
 T = TypeVar("T")
@@ -166,21 +166,12 @@ class JobState:
         error = self.error
         if self.status is RowStatus.SUBMITTING and (asked_at := _timestamp(self.asked_at, "auto")):
             error = f"{_UNANSWERED.format(asked_at)} {error or ''}".strip()
-        values = {
+        values = vars(self) | {
             "status": str(self.status),
-            "job_id": self.job_id,
-            "image_url": self.image_url,
             "error": error,
             "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
-            "attempts": self.attempts,
-            "width": self.width,
-            "height": self.height,
             "submitted_at": _timestamp(self.submitted_at),
             "completed_at": _timestamp(self.completed_at),
-            "image_path": self.image_path,
-            "idempotency_key": self.idempotency_key,
-            "api_key_hash": self.api_key_hash,
-            "request_hash": self.request_hash,
         }
         return tuple(
             values[held] if held in values else self.facts.get(held) for held in columns.values()
@@ -190,10 +181,11 @@ class JobState:
     def from_cells(
         cls, cells: Mapping[str, Any], columns: Mapping[str, str] = AD_COLUMNS
     ) -> JobState:
-        """Reads a state from a row's cells. Those that make no sense count as empty.
+        """Reads a state from a row's cells. Those that make no sense count as empty; a status that
+        makes none is told by the row's job and key: a row that has, or may have, a job keeps it.
 
-        Whoever begins with a table refuses amounts that make no sense before, by
-        `table_on_disk.check_amounts`. While a run goes on, they must not keep it from saving.
+        Whoever begins with a table refuses amounts and statuses that make no sense before, by
+        `job_type.check_record`. While a run goes on, they must not keep it from saving.
 
         Args:
             cells: The row's cells, by their columns; others than the result columns are ignored.
@@ -203,10 +195,7 @@ class JobState:
         text |= {
             held: unescape(cell_text(cells.get(name)).strip()) for name, held in columns.items()
         }
-        try:
-            status = RowStatus(text["status"].casefold())
-        except ValueError:
-            status = RowStatus.PENDING
+        status = _status_in(text, has_job_column="job_id" in columns.values())
         attempts = _read_or_none(attempts_of, text["attempts"]) or 0
         sent = _SentWith(None, None, None, text["error"])
         if status in (RowStatus.SUBMITTING, RowStatus.PROCESSING):
@@ -227,8 +216,31 @@ class JobState:
             api_key_hash=sent.api_key_hash,
             asked_at=sent.asked_at,
             facts={name: text[name] for name in text if text[name] and name not in _FIELDS},
-            request_hash=_if_match(_REQUEST_HASH, text["request_hash"]),
+            request_hash=if_key("request_hash", text["request_hash"]),
         )
+
+
+def status_of(text: str) -> RowStatus:
+    """Reads a status from a result table's cell; pending if that is empty.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return RowStatus(text.casefold() or RowStatus.PENDING)
+
+
+def _status_in(text: Mapping[str, str], *, has_job_column: bool) -> RowStatus:
+    """A row's status, from its cells by the fields that they hold. `has_job_column` says whether
+    one of them holds the job's id: then a row without id is not processing, it may have been sent.
+    """
+    status = _read_or_none(status_of, text["status"])
+    if status is None:  # somebody's own word
+        is_sent = if_key("idempotency_key", text["idempotency_key"]) or _SENT.match(text["error"])
+        status = RowStatus.SUBMITTING if is_sent else RowStatus.PENDING
+        if text["job_id"] or text["completed_at"]:
+            status = RowStatus.PROCESSING
+    is_lost = status is RowStatus.PROCESSING and has_job_column and not text["job_id"]
+    return RowStatus.SUBMITTING if is_lost else status
 
 
 def _timestamp(moment: datetime | None, timespec: str = "seconds") -> str | None:
@@ -277,18 +289,14 @@ _SENT = re.compile(
 """How the error of a row that is on its way begins. Earlier versions told there, too, what its key
 was made of."""
 
-_KEY: Final = re.compile(r"[0-9a-f]{64}")
-_KEY_HASH: Final = re.compile(r"[0-9a-f]{16}")
-_REQUEST_HASH: Final = re.compile(r"r[0-9a-f]{16}")
-
 
 def _read_sent_with(text: Mapping[str, str], attempts: int) -> _SentWith:
     """Reads what a row was sent with from its cells, given by the fields that they hold.
 
     What does not look like a key is none: whoever wrote the table, it goes into a header.
     """
-    key = _if_match(_KEY, text["idempotency_key"])
-    key_hash = _if_match(_KEY_HASH, text["api_key_hash"])
+    key = if_key("idempotency_key", text["idempotency_key"])
+    key_hash = if_key("api_key_hash", text["api_key_hash"])
     found = _SENT.match(text["error"])
     asked_at = _read_or_none(_moment_of, found["at"]) if found else None
     if found is None or asked_at is None:
@@ -297,17 +305,6 @@ def _read_sent_with(text: Mapping[str, str], attempts: int) -> _SentWith:
         key = idempotency_key(found["campaign"], found["identity"], attempts)
         key_hash = found["account"]
     return _SentWith(key, key_hash, asked_at, text["error"][found.end() :].strip())
-
-
-def may_be_key_cell(column: str, text: str) -> bool:
-    """Whether a cell in one of `KEY_COLUMNS` is blank, or such as the program writes there."""
-    pattern = {"idempotency_key": _KEY, "api_key_hash": _KEY_HASH, "request_hash": _REQUEST_HASH}
-    return not text or pattern[column].fullmatch(text) is not None
-
-
-def _if_match(pattern: re.Pattern[str], text: str) -> str | None:
-    """A text that is all of the pattern's kind; None otherwise."""
-    return text if pattern.fullmatch(text) else None
 
 
 def with_picture_of(known: JobState | None, state: JobState) -> JobState:

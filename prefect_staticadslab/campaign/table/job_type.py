@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet, column_key
+from prefect_staticadslab.campaign.errors import (
+    SPREADSHEET_WORDS,
+    Problem,
+    SpreadsheetError,
+    Words,
+)
+from prefect_staticadslab.campaign.files import locations, storage
+from prefect_staticadslab.campaign.files.cells import (
+    Dialect,
+    Spreadsheet,
+    cell_text,
+    column_key,
+    shortened,
+)
 from prefect_staticadslab.campaign.table.idempotency import request_hash
-from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, status_of
+from prefect_staticadslab.campaign.table.limits import (
+    MAX_ATTEMPTS,
+    MAX_COST_USD,
+    attempts_of,
+    cost_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +151,50 @@ class JobType(Generic[Q]):
     def hash_of(self, request: Q) -> str:
         """What stands for a request in the table; see `idempotency.request_hash`."""
         return request_hash(self.content(request))
+
+
+class RecordError(SpreadsheetError):
+    """Cells of a result table hold what cannot be.
+
+    The rows are that table's, whatever people call the rows of what they wrote.
+    """
+
+    def message_in(self, words: Words) -> str:
+        """See `SpreadsheetError.message_in`."""
+        return super().message_in(SPREADSHEET_WORDS)
+
+
+_CHECKED: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
+    "status": (status_of, f"is no status, which is one of {', '.join(RowStatus)}."),
+    "cost_usd": (cost_of, f"is no cost of an ad, which is from 0 to {MAX_COST_USD:,} USD."),
+    "attempts": (
+        attempts_of,
+        f"is no count of attempts, a whole number from 0 to {MAX_ATTEMPTS:,}.",
+    ),
+}
+"""How a cell is read that decides what is created, what may be spent, or what idempotency keys are
+made of, by the field of a row's state; and what is said of a cell that cannot be read so."""
+
+
+def check_record(table: Spreadsheet, job_type: JobType[Any], location: str) -> None:
+    """Raises `RecordError`, which lists all of them, if a result table holds statuses, costs or
+    counts of attempts that cannot be. `location` is where it was read, for the message."""
+    name = locations.redacted(storage.name(location))
+    problems = []
+    for column, held in job_type.columns.items():
+        if held not in _CHECKED:
+            continue
+        read, complaint = _CHECKED[held]
+        cells = table.column(table.header.index(column))
+        for number, cell in zip(table.row_numbers, cells, strict=True):
+            text = cell_text(cell).strip()
+            try:
+                read(text)
+            except ValueError:
+                message = f"{shortened(text)!r} {complaint} Correct it in {name}."
+                problems.append(Problem(message, number, column))
+    if problems:
+        raise RecordError(sorted(problems, key=lambda problem: problem.row or 0))
 
 
 class RecordedTable(Protocol):

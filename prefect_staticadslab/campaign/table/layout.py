@@ -14,12 +14,8 @@ from prefect_staticadslab.campaign.files.cells import (
     is_blank,
     normalized,
 )
-from prefect_staticadslab.campaign.table.job_state import (
-    KEY_COLUMNS,
-    RESULT_COLUMNS,
-    JobState,
-    may_be_key_cell,
-)
+from prefect_staticadslab.campaign.table.idempotency import if_key
+from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RESULT_COLUMNS, JobState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +97,8 @@ def _is_key_column(table: Spreadsheet, ours: Sequence[str], name: str, position:
     earlier = tuple(each for each in ours if each not in KEY_COLUMNS)
     if table.header[-len(earlier) :] != earlier:
         return True
-    return all(may_be_key_cell(name, cell_text(cell)) for cell in table.column(position))
+    texts = map(cell_text, table.column(position))
+    return all(not text or if_key(name, text) for text in texts)
 
 
 def with_all_result_columns(

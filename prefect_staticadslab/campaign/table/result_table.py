@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.table.job_state import (
     with_removed_note,
     without_removed_note,
 )
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q, check_record
 from prefect_staticadslab.campaign.table.layout import (
     join_results,
     table_header,
@@ -31,7 +31,6 @@ from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.record_encoder import PictureOf, unsaved_lines
 from prefect_staticadslab.campaign.table.table_on_disk import (
     Line,
-    check_amounts,
     check_location,
     lines_of,
     lines_to_keep,
@@ -99,7 +98,7 @@ class JobTable(Generic[Q]):
 
         Raises:
             SpreadsheetError: A row is wrong; see `read_rows`.
-            AmountError: An amount of the earlier run's table cannot be.
+            RecordError: A status or an amount of the earlier run's table cannot be.
             OutputError: There is something at `location` that is not this campaign's table, no
                 table can be there, or it would become larger than what can be read again.
             StorageError: `location` cannot be read.
@@ -122,7 +121,7 @@ class JobTable(Generic[Q]):
             if version is not None:
                 table.resumed = True
                 written = read_earlier(location, job_type)
-                check_amounts(written, job_type, location)
+                check_record(written, job_type, location)
                 table._merge_lines(written, by_content=True)
                 table._other_run_states.clear()
             table._checkpoints.begin(version)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prefect_staticadslab.campaign.errors import (
-    SPREADSHEET_WORDS,
     CampaignError,
-    Problem,
     SpreadsheetError,
-    Words,
 )
 from prefect_staticadslab.campaign.files import conditional_writes, locations, storage
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     column_key,
-    shortened,
 )
 from prefect_staticadslab.campaign.files.formats.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, read_spreadsheet
-from prefect_staticadslab.campaign.table.job_state import REMOVED, JobState, RowStatus
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
+from prefect_staticadslab.campaign.table.job_state import (
+    REMOVED,
+    JobState,
+    RowStatus,
+)
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q, check_record
 from prefect_staticadslab.campaign.table.layout import (
     SENT_PROMPT_COLUMN,
     ResultColumns,
@@ -32,12 +32,6 @@ from prefect_staticadslab.campaign.table.layout import (
     with_all_result_columns,
     without_result_columns,
 )
-from prefect_staticadslab.campaign.table.limits import (
-    MAX_ATTEMPTS,
-    MAX_COST_USD,
-    attempts_of,
-    cost_of,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,28 +39,6 @@ if TYPE_CHECKING:
 
 class OutputError(CampaignError):
     """The result table cannot be written where it should be. The message says why."""
-
-
-class AmountError(SpreadsheetError):
-    """Cells of a result table that money hangs on hold what cannot be.
-
-    The rows are that table's, whatever people call the rows of what they wrote.
-    """
-
-    def message_in(self, words: Words) -> str:
-        """See `SpreadsheetError.message_in`."""
-        return super().message_in(SPREADSHEET_WORDS)
-
-
-_AMOUNTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
-    "cost_usd": (cost_of, f"is no cost of an ad, which is from 0 to {MAX_COST_USD:,} USD."),
-    "attempts": (
-        attempts_of,
-        f"is no count of attempts, a whole number from 0 to {MAX_ATTEMPTS:,}.",
-    ),
-}
-"""How a cell is read that decides what may be spent, or what idempotency keys are made of, by the
-field of a row's state; and what is said of a cell that cannot be read so."""
 
 
 Line: TypeAlias = tuple[int, CampaignRow[Q], JobState]
@@ -192,7 +164,7 @@ def read_existing(location: str, job_type: JobType[Any]) -> tuple[Spreadsheet, s
 
     Raises:
         OutputError: Nothing is at `location`, or no result table.
-        AmountError: See `check_amounts`.
+        RecordError: See `check_record`.
         StorageError: It cannot be read, or nothing can be written there.
     """
     version = conditional_writes.version(location)
@@ -203,7 +175,7 @@ def read_existing(location: str, job_type: JobType[Any]) -> tuple[Spreadsheet, s
     if storage.suffix(location) not in WRITABLE:
         raise OutputError(f"A result table ends in one of {', '.join(WRITABLE)}, not {location}.")
     written = read_earlier(location, job_type, is_output=False)
-    check_amounts(written, job_type, location)
+    check_record(written, job_type, location)
     return written, version
 
 
@@ -223,27 +195,6 @@ def missing_message(found: ResultColumns) -> str:
     if len(found.missing) == 1:
         return f"its column {names} was renamed or deleted"
     return f"its columns {names} were renamed or deleted"
-
-
-def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> None:
-    """Raises `AmountError`, which lists all of them, if a result table holds costs or counts of
-    attempts that cannot be. `location` is where it was read, for the message."""
-    name = locations.redacted(storage.name(location))
-    problems = []
-    for column, field in job_type.columns.items():
-        if field not in _AMOUNTS:
-            continue
-        read, complaint = _AMOUNTS[field]
-        cells = table.column(table.header.index(column))
-        for number, cell in zip(table.row_numbers, cells, strict=True):
-            text = cell_text(cell).strip()
-            try:
-                read(text)
-            except ValueError:
-                message = f"{shortened(text)!r} {complaint} Correct it in {name}."
-                problems.append(Problem(message, number, column))
-    if problems:
-        raise AmountError(sorted(problems, key=lambda problem: problem.row or 0))
 
 
 def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:

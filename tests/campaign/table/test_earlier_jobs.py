@@ -18,8 +18,9 @@ from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
+from prefect_staticadslab.campaign.table.job_type import RecordError
 from prefect_staticadslab.campaign.table.limits import BudgetError
-from prefect_staticadslab.campaign.table.table_on_disk import AmountError, OutputError
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, expanded
 from tests.conftest import run_batch, run_campaign, write_campaign
@@ -122,11 +123,17 @@ def test_a_row_that_may_have_been_sent_without_its_key_is_looked_for(tmp_path: P
     assert state.asked_at is not None
 
 
-def test_amounts_of_the_spreadsheet_are_checked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [("cost_usd", "-5", "'-5' is no cost"), ("status", "approved", "'approved' is no status")],
+)
+def test_statuses_and_amounts_of_the_spreadsheet_are_checked(
+    tmp_path: Path, column: str, value: str, says: str
+) -> None:
     source = earlier(tmp_path)
-    frame = read_spreadsheet(source).frame.assign(cost_usd="-5")
+    frame = read_spreadsheet(source).frame.assign(**{column: value})
     write_spreadsheet(source, frame, Dialect())
-    with pytest.raises(AmountError, match=r"column cost_usd: '-5' is no cost.* it in first"):
+    with pytest.raises(RecordError, match=rf"column {column}: {says}.* it in first"):
         Campaign.open(source, str(tmp_path / "second.csv"))
 
 

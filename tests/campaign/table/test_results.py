@@ -228,7 +228,7 @@ states = st.builds(
     | st.datetimes(datetime(2000, 1, 2), datetime(9998, 1, 1)).map(
         lambda d: d.replace(microsecond=0, tzinfo=UTC)
     ),
-)
+).filter(lambda state: state.job_id is not None or state.status is not RowStatus.PROCESSING)
 
 
 @given(states)

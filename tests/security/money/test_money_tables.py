@@ -14,13 +14,14 @@ from PIL import Image
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.table.job_type import RecordError
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.campaign.table.result_table import JobTable
-from prefect_staticadslab.campaign.table.table_on_disk import AmountError
 from prefect_staticadslab.cli.commands.campaign import main
 from tests.conftest import write_campaign
 
@@ -37,6 +38,12 @@ NO_COSTS = [
     "1,0,0",
 ]
 NO_COUNTS = ["-1", "1.5", "nan", "inf", "1e999", "1000001", "abc"]
+NO_STATUSES = ["approved", "complete", "Fertig", "sent", "0", "x" * 100]
+NONSENSE = [
+    *(("cost_usd", value) for value in NO_COSTS),
+    *(("attempts", value) for value in NO_COUNTS),
+    *(("status", value) for value in NO_STATUSES),
+]
 
 
 def recorded(folder: Path, ending: str, *states: JobState) -> tuple[str, Path]:
@@ -90,11 +97,8 @@ def no_api(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_api")
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx"])
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [*(("cost_usd", value) for value in NO_COSTS), *(("attempts", value) for value in NO_COUNTS)],
-)
-def test_an_amount_that_cannot_be_is_refused_with_row_and_column(
+@pytest.mark.parametrize(("column", "value"), NONSENSE)
+def test_a_status_or_an_amount_that_cannot_be_is_refused_with_row_and_column(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str, column: str, value: str
 ) -> None:
     place, output = recorded(tmp_path, ending, done(1), done(2), JobState())
@@ -103,7 +107,7 @@ def test_an_amount_that_cannot_be_is_refused_with_row_and_column(
     assert main([place, str(output), "--max-spend-usd", "1"]) == 2
     told = capsys.readouterr().err.splitlines()
     assert told[0] == "Nothing was created."
-    assert told[1].startswith(f"Row 3, column {column}: '{value}' is no ")
+    assert told[1].startswith(f"Row 3, column {column}: {shortened(value)!r} is no ")
     assert output.name in told[1]
     assert output.read_bytes() == before
 
@@ -112,7 +116,7 @@ def test_an_amount_that_cannot_be_is_refused_with_row_and_column(
 def test_a_number_of_a_workbook_is_no_better_than_its_text(tmp_path: Path, value: object) -> None:
     place, output = recorded(tmp_path, ".xlsx", done(), JobState())
     change(output, 2, "cost_usd", value)
-    with pytest.raises(AmountError, match="Row 2, column cost_usd"):
+    with pytest.raises(RecordError, match="Row 2, column cost_usd"):
         Campaign.open(place, str(output))
 
 
@@ -120,7 +124,7 @@ def test_a_negative_cost_in_a_parquet_table_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     place, output = recorded(tmp_path, ".parquet", done(), JobState())
     change(output, 2, "cost_usd", -100000.0)
-    with pytest.raises(AmountError, match="Row 2, column cost_usd"):
+    with pytest.raises(RecordError, match="Row 2, column cost_usd"):
         Campaign.open(place, str(output))
 
 
@@ -131,16 +135,17 @@ def test_rows_are_told_as_the_result_table_shows_them_and_all_at_once(tmp_path: 
     output.write_text("\n".join([lines[0], "", *reversed(lines[1:])]) + "\n")
     change(output, 8, "cost_usd", "-1")
     change(output, 4, "attempts", "many")
-    with pytest.raises(AmountError) as refused:
+    change(output, 5, "status", "done")
+    with pytest.raises(RecordError) as refused:
         Campaign.open(place, str(output))
     told = [(problem.row, problem.column) for problem in refused.value.problems]
-    assert told == [(4, "attempts"), (8, "cost_usd")]
+    assert told == [(4, "attempts"), (5, "status"), (8, "cost_usd")]
 
 
 def test_a_table_that_is_only_looked_at_is_checked_too(tmp_path: Path) -> None:
     _, output = recorded(tmp_path, ".csv", done())
     change(output, 2, "cost_usd", "-100000")
-    with pytest.raises(AmountError, match="Row 2, column cost_usd"):
+    with pytest.raises(RecordError, match="Row 2, column cost_usd"):
         ImageAdTable.reopen(str(output))
 
 
@@ -150,15 +155,49 @@ def test_tables_of_design_templates_and_revisions_are_checked_alike(tmp_path: Pa
     templates = str(tmp_path / "templates.csv")
     TemplateBatch.open(str(tmp_path / "refs"), templates).table.save_now()
     change(Path(templates), 2, "cost_usd", "-100000")
-    with pytest.raises(AmountError, match="Row 2, column cost_usd"):
+    with pytest.raises(RecordError, match="Row 2, column cost_usd"):
         TemplateBatch.open(str(tmp_path / "refs"), templates)
 
     changes, revised = tmp_path / "in.csv", tmp_path / "revised.csv"
     changes.write_text('image_ad_id,node_overrides\nia_1,"{""a"": {""characters"": ""b""}}"\n')
     Revisions.open(str(changes), str(revised)).table.save_now()
     change(revised, 2, "attempts", "nan")
-    with pytest.raises(AmountError, match="Row 2, column attempts"):
+    with pytest.raises(RecordError, match="Row 2, column attempts"):
         Revisions.open(str(changes), str(revised))
+    change(revised, 2, "attempts", "0")
+    change(revised, 2, "status", "approved")
+    with pytest.raises(RecordError, match="Row 2, column status: 'approved' is no status"):
+        Revisions.open(str(changes), str(revised))
+
+
+@pytest.mark.parametrize("word", [*NO_STATUSES, "processing"])
+def test_a_word_for_a_status_costs_no_ad_while_a_run_goes_on(tmp_path: Path, word: str) -> None:
+    sent = JobState(
+        RowStatus.SUBMITTING, attempts=1, idempotency_key="ab" * 32, api_key_hash="cd" * 8
+    )
+    place, output = recorded(tmp_path, ".csv", JobState(), JobState(), JobState())
+    run, other = (Campaign.open(place, str(output)).table for _ in range(2))
+    other.update(0, done(1))
+    other.update(1, sent)
+    other.save_now()
+    for row in (2, 3):
+        change(output, row, "status", word)
+    run.save_now()
+    assert run.states[0].has_ad
+    assert [state.job_id for state in run.states] == ["ia_1", None, None]
+    assert run.states[1:] == [sent, JobState()]
+    assert Campaign.open(place, str(output)).table.states == run.states
+
+
+def test_a_row_that_is_processing_without_an_id_keeps_its_key(tmp_path: Path) -> None:
+    key = "ab" * 32
+    sent = JobState(RowStatus.SUBMITTING, attempts=2, idempotency_key=key, api_key_hash="cd" * 8)
+    place, output = recorded(tmp_path, ".csv", sent, JobState(attempts=1))
+    for row in (2, 3):
+        change(output, row, "status", "Processing")
+    states = Campaign.open(place, str(output)).table.states
+    assert states[0] == sent
+    assert states[1] == JobState(RowStatus.SUBMITTING, attempts=1), "it may have been sent"
 
 
 @pytest.mark.parametrize("cost", ["0", "", "0.01", "1e-999"])
@@ -235,4 +274,4 @@ def test_what_another_run_writes_never_keeps_a_run_from_saving(
 
 
 def test_an_amount_error_is_a_row_error_like_any_other() -> None:
-    assert issubclass(AmountError, SpreadsheetError)
+    assert issubclass(RecordError, SpreadsheetError)
