@@ -293,10 +293,11 @@ was made of."""
 def _read_sent_with(text: Mapping[str, str], attempts: int) -> _SentWith:
     """Reads what a row was sent with from its cells, given by the fields that they hold.
 
-    What does not look like a key is none: whoever wrote the table, it goes into a header.
+    What does not look like a key is none: whoever wrote the table, it goes into a header. A hash is
+    only compared: one that a spreadsheet program took for a number is another API key's.
     """
     key = if_key("idempotency_key", text["idempotency_key"])
-    key_hash = if_key("api_key_hash", text["api_key_hash"])
+    key_hash = text["api_key_hash"] or None
     found = _SENT.match(text["error"])
     asked_at = _read_or_none(_moment_of, found["at"]) if found else None
     if found is None or asked_at is None:

@@ -18,6 +18,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, wr
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.pipeline.adoption import STILL_ON_ITS_WAY
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
@@ -211,7 +212,9 @@ def test_a_column_of_the_users_with_such_a_name_stays_hers(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "nonsense", ["x", "AA" * 32, "aa" * 31, "aa" * 32 + "\r\nX-Evil: 1", "=1+1", "1.2E+15"]
 )
-def test_what_does_not_look_like_a_key_is_none(tmp_path: Path, nonsense: str) -> None:
+def test_what_does_not_look_like_a_key_is_none_and_a_hash_another_keys(
+    tmp_path: Path, nonsense: str
+) -> None:
     spreadsheet = write_campaign(tmp_path, "a")
     campaign = Campaign.open(spreadsheet, str(tmp_path / "out.csv"))
     ((plan,),) = (chunk.jobs for chunk in campaign.chunks())
@@ -224,5 +227,29 @@ def test_what_does_not_look_like_a_key_is_none(tmp_path: Path, nonsense: str) ->
     write_spreadsheet(str(tmp_path / "out.csv"), changed, Dialect())
     (state,) = Campaign.open(spreadsheet, str(tmp_path / "out.csv")).table.states
     assert state.status is RowStatus.SUBMITTING
-    assert (state.idempotency_key, state.api_key_hash) == (None, None)
+    assert state.idempotency_key is None
+    assert state.api_key_hash == nonsense
     assert Attempt(replace(plan, state=state)).idempotency_key == attempt.idempotency_key
+
+
+@pytest.mark.parametrize("number", ["1.11111E+15", "1,11111E+15", "1111111111111110", "1.1e15"])
+async def test_a_hash_that_became_a_number_lets_no_other_api_key_send(
+    tmp_path: Path, number: str, client: StaticAdsLabClient
+) -> None:
+    """Some hashes have only digits, and a spreadsheet program rounds them."""
+    spreadsheet, output = write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")
+    campaign = Campaign.open(spreadsheet, output)
+    ((plan,),) = (chunk.jobs for chunk in campaign.chunks())
+    attempt = Attempt(plan)
+    attempt.mark(client.now(), "1" * 16)
+    campaign.table.update(0, attempt.state)
+    campaign.table.save_now()
+    written = read_spreadsheet(output).frame
+    write_spreadsheet(output, written.assign(api_key_hash=number), Dialect())
+    campaign = Campaign.open(spreadsheet, output)
+    await campaign.adopt([client])
+    assert campaign.adoption.looked_for == 1
+    assert campaign.adoption.held == {0: STILL_ON_ITS_WAY}
+    again = Attempt(replace(plan, state=campaign.table.states[0]))
+    again.mark(client.now(), client.api_key_hash)
+    assert not again.decide_to_send(client.api_key_hash, is_stopped=False, reason=None)
