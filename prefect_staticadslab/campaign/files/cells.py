@@ -203,11 +203,14 @@ def cell_text(value: Any) -> str:
     if isinstance(value, Decimal):
         # A price of 3.50 is one with two digits, in a prompt as well; and 1E+3 is for nobody.
         return f"{value:f}"
-    if isinstance(value, datetime) and value.time() != time():
-        return value.isoformat(" ")
     if isinstance(value, datetime):
-        value = value.date()
+        return value.isoformat(" ") if value.time() != time() else value.date().isoformat()
     return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def bare_value(value: Any) -> Any:
+    """A cell's value without its number format."""
+    return value.value if isinstance(value, FormattedValue) else value
 
 
 def shortened(text: str, widest: int = 60) -> str:
@@ -312,13 +315,8 @@ def header_problems(header: Sequence[str], row_number: int = 1) -> list[Problem]
         problems.append(Problem("The first row must hold the columns' names.", row=row_number))
     for name in header:
         if name and name in seen:
-            problems.append(
-                Problem(
-                    "there are two columns of this name. Rename one.",
-                    row=row_number,
-                    column=shortened(name),
-                )
-            )
+            message = "there are two columns of this name. Rename one."
+            problems.append(Problem(message, row_number, shortened(name)))
         seen.add(name)
     return problems
 

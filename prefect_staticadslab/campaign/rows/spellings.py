@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.files.cells import (
-    FormattedValue,
+    bare_value,
     cell_text,
     is_blank,
     plain_text,
@@ -200,8 +200,8 @@ def _cell_keys(cell: Any) -> frozenset[str]:
     A cell and a text of a prompt may be the same if they have one of these in common with the
     text's `_text_keys`.
     """
-    value = cell.value if isinstance(cell, FormattedValue) else cell
-    texts = {plain_text(text.strip()) for text in (cell_text(cell), _earlier_text(value))}
+    texts = {cell_text(cell), _earlier_text(bare_value(cell))}
+    texts = {plain_text(text.strip()) for text in texts}
     return frozenset(f"text {text}" for text in texts) | _cell_meanings(cell)
 
 
@@ -214,11 +214,9 @@ def _text_keys(text: str) -> frozenset[str]:
 
 def _cell_meanings(cell: Any) -> frozenset[str]:
     """What a cell may mean, as `_text_meanings` has it; nothing if it is a text."""
-    if isinstance(cell, FormattedValue):
-        return _text_meanings(_earlier_text(cell.value))
     if isinstance(cell, str):
         return _text_meanings(cell.strip()) if len(cell) <= LONGEST else frozenset()
-    return _text_meanings(_earlier_text(cell))
+    return _text_meanings(_earlier_text(bare_value(cell)))
 
 
 def _earlier_text(value: Any) -> str:

@@ -22,6 +22,9 @@ _EARLIEST_YEAR: Final = 2000
 """A date of an earlier year, or of the last one of the calendar, counts as none."""
 
 
+_DAY_0: Final = datetime(1899, 12, 30, tzinfo=UTC)  # of a workbook
+
+
 class RowStatus(StrEnum):
     """Where a row stands."""
 
@@ -221,11 +224,7 @@ class JobState:
 
 
 def status_of(text: str) -> RowStatus:
-    """Reads a status from a result table's cell; pending if that is empty.
-
-    Raises:
-        ValueError: It is none.
-    """
+    """The status that a result table's cell says; pending if it is empty. Raises `ValueError`."""
     return RowStatus(text.casefold() or RowStatus.PENDING)
 
 
@@ -251,8 +250,12 @@ def _timestamp(moment: datetime | None, timespec: str = "seconds") -> str | None
 
 
 def _moment_of(text: str) -> datetime:
-    """A moment that stands in a cell, in UTC. Raises `ValueError` if its year counts as none."""
-    moment = datetime.fromisoformat(text)
+    """A moment that stands in a cell, in UTC, perhaps as the number of days that a workbook has for
+    it. Raises `ValueError` if its year counts as none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = _DAY_0 + timedelta(seconds=round(float(text) * 86_400))
     if not _EARLIEST_YEAR <= moment.year < MAXYEAR:
         raise ValueError(moment)
     return in_utc(moment)

@@ -23,6 +23,7 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.table.idempotency import request_hash
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, status_of
+from prefect_staticadslab.campaign.table.layout import result_cells
 from prefect_staticadslab.campaign.table.limits import (
     MAX_ATTEMPTS,
     MAX_COST_USD,
@@ -181,12 +182,10 @@ def check_record(table: Spreadsheet, job_type: JobType[Any], location: str) -> N
     counts of attempts that cannot be. `location` is where it was read, for the message."""
     name = locations.redacted(storage.name(location))
     problems = []
-    for column, held in job_type.columns.items():
-        if held not in _CHECKED:
-            continue
-        read, complaint = _CHECKED[held]
-        cells = table.column(table.header.index(column))
-        for number, cell in zip(table.row_numbers, cells, strict=True):
+    checked = {column: held for column, held in job_type.columns.items() if held in _CHECKED}
+    for number, cells in zip(table.row_numbers, result_cells(table, checked), strict=True):
+        for (column, held), cell in zip(checked.items(), cells, strict=True):
+            read, complaint = _CHECKED[held]
             text = cell_text(cell).strip()
             try:
                 read(text)
@@ -194,7 +193,7 @@ def check_record(table: Spreadsheet, job_type: JobType[Any], location: str) -> N
                 message = f"{shortened(text)!r} {complaint} Correct it in {name}."
                 problems.append(Problem(message, number, column))
     if problems:
-        raise RecordError(sorted(problems, key=lambda problem: problem.row or 0))
+        raise RecordError(problems)
 
 
 class RecordedTable(Protocol):

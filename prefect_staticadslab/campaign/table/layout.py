@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
+    bare_value,
     cell_text,
     frame_of,
     is_blank,
@@ -124,9 +125,10 @@ def with_all_result_columns(
 
 
 def result_cells(table: Spreadsheet, columns: Iterable[str]) -> list[tuple[Any, ...]]:
-    """The cells of result columns, line by line, in these columns' order."""
+    """The cells of result columns, line by line, in these columns' order: their values, whatever
+    number formats show them as."""
     positions = [table.header.index(name) for name in columns]
-    return [tuple(line[position] for position in positions) for line in table.lines]
+    return [tuple(bare_value(line[position]) for position in positions) for line in table.lines]
 
 
 def without_result_columns(table: Spreadsheet, columns: Iterable[str]) -> Spreadsheet:

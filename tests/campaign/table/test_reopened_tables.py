@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.cells import FormattedValue, Spreadsheet
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
+from prefect_staticadslab.campaign.table.layout import result_cells
 from tests.campaign.table.test_results import HEADER, completed, line, opened
+from tests.conftest import write_campaign
 
 
 @pytest.mark.parametrize("output", ["out.csv", "out.tsv", "out.xlsx", "out.parquet"])
@@ -87,3 +91,52 @@ def test_what_is_no_result_table_is_not_reopened(
     with pytest.raises(CampaignError, match=says):
         ImageAdTable.reopen(str(tmp_path / name))
     assert not (tmp_path / name).exists() or (tmp_path / name).read_text() == content
+
+
+FORMATS = [
+    ("cost_usd", '"$"#,##0.00'),
+    ("cost_usd", '#,##0.00 "€"'),
+    ("cost_usd", "0%"),
+    ("attempts", '0 "x"'),
+    ("width", "#,##0"),
+    ("height", '0 "px"'),
+    ("submitted_at", "dd.mm.yyyy hh:mm"),
+    ("submitted_at", "General"),
+    ("completed_at", "d mmm yyyy"),
+    ("completed_at", "0.00"),
+]
+
+
+@pytest.mark.parametrize(("column", "number_format"), FORMATS)
+def test_a_number_format_that_somebody_chose_changes_nothing(
+    tmp_path: Path, column: str, number_format: str
+) -> None:
+    output = str(tmp_path / "out.xlsx")
+    spreadsheet = write_campaign(tmp_path, "a")
+    table = Campaign.open(spreadsheet, output).table
+    now = datetime(2026, 3, 1, 12, 30, 1, tzinfo=UTC)
+    state = replace(
+        completed(1), attempts=2, width=1080, height=1350, submitted_at=now, completed_at=now
+    )
+    table.update(0, state)
+    table.save_now()
+    book = load_workbook(output)
+    (cell,) = (c[1] for c in book.active.columns if c[0].value == column)
+    cell.number_format = number_format
+    book.save(output)
+    for _ in range(2):
+        table = Campaign.open(spreadsheet, output).table
+        assert table.states == [state]
+        assert ImageAdTable.reopen(output).states == [state]
+        taken_over = Campaign.open(output, str(tmp_path / "second.xlsx")).table
+        assert taken_over.states == [state]
+        table.save_now()
+
+
+def test_a_fact_is_read_without_its_number_format(tmp_path: Path) -> None:
+    columns = {"status": "status", "version": "version"}
+    cells = {"status": "completed", "version": FormattedValue(3, "3.00", "0.00")}
+    table = Spreadsheet(tuple(cells), [list(cells.values())], (2,))
+    ((status, version),) = result_cells(table, columns)
+    state = JobState.from_cells({"status": status, "version": version}, columns)
+    assert state.facts == {"version": "3"}
