@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
@@ -155,7 +155,7 @@ class JobType(Generic[Q]):
 
 
 class RecordError(SpreadsheetError):
-    """Cells of a result table hold what cannot be.
+    """A result table holds what cannot be; see `record_error`.
 
     The rows are that table's, whatever people call the rows of what they wrote.
     """
@@ -163,6 +163,13 @@ class RecordError(SpreadsheetError):
     def message_in(self, words: Words) -> str:
         """See `SpreadsheetError.message_in`."""
         return super().message_in(SPREADSHEET_WORDS)
+
+
+def record_error(problems: Iterable[Problem], location: str) -> RecordError:
+    """The error for these problems of the result table at `location`, each of which names it: it
+    must not be taken for one of the spreadsheet's."""
+    where = f"Correct it in {locations.redacted(storage.name(location))}."
+    return RecordError(replace(each, message=f"{each.message} {where}") for each in problems)
 
 
 _CHECKED: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
@@ -180,7 +187,6 @@ made of, by the field of a row's state; and what is said of a cell that cannot b
 def check_record(table: Spreadsheet, job_type: JobType[Any], location: str) -> None:
     """Raises `RecordError`, which lists all of them, if a result table holds statuses, costs or
     counts of attempts that cannot be. `location` is where it was read, for the message."""
-    name = locations.redacted(storage.name(location))
     problems = []
     checked = {column: held for column, held in job_type.columns.items() if held in _CHECKED}
     for number, cells in zip(table.row_numbers, result_cells(table, checked), strict=True):
@@ -190,10 +196,9 @@ def check_record(table: Spreadsheet, job_type: JobType[Any], location: str) -> N
             try:
                 read(text)
             except ValueError:
-                message = f"{shortened(text)!r} {complaint} Correct it in {name}."
-                problems.append(Problem(message, number, column))
+                problems.append(Problem(f"{shortened(text)!r} {complaint}", number, column))
     if problems:
-        raise RecordError(problems)
+        raise record_error(problems, location)
 
 
 class RecordedTable(Protocol):

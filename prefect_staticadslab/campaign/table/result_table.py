@@ -98,7 +98,7 @@ class JobTable(Generic[Q]):
 
         Raises:
             SpreadsheetError: A row is wrong; see `read_rows`.
-            RecordError: A status or an amount of the earlier run's table cannot be.
+            RecordError: A status, an amount or a row of the earlier run's table cannot be.
             OutputError: There is something at `location` that is not this campaign's table, no
                 table can be there, or it would become larger than what can be read again.
             StorageError: `location` cannot be read.
@@ -136,11 +136,11 @@ class JobTable(Generic[Q]):
 
         Raises:
             OutputError: There is no result table at `location`.
-            SpreadsheetError: A row of it can no longer be read, or holds an amount that cannot be.
+            RecordError: A row of it can no longer be read, or holds what cannot be.
             StorageError: `location` cannot be read.
         """
         written, version = read_existing(location, job_type)
-        frame, rows, states = table_parts(written, job_type)
+        frame, rows, states = table_parts(written, job_type, location)
         table = cls(job_type, location, frame, written.dialect, rows, states, resumed=True)
         table.header, table._is_reopened = list(written.header), True
         table._checkpoints.version = version
@@ -154,7 +154,7 @@ class JobTable(Generic[Q]):
         """Replaces rows, states and columns by those on disk, but for paths and URLs of pictures
         that are known here."""
         ours = {s.job_id: s for s in self.states if s.job_id and s.is_completed}
-        self.frame, self.rows, states = table_parts(written, self.job_type)
+        self.frame, self.rows, states = table_parts(written, self.job_type, self.location)
         self.header = list(written.header)
         self._checkpoints.saved_states = list(states)
         self.states = [with_picture_of(ours.get(state.job_id or ""), state) for state in states]
@@ -162,7 +162,7 @@ class JobTable(Generic[Q]):
     def _merge_lines(self, written: Spreadsheet, *, by_content: bool = False) -> None:
         """Merges a table on disk into this one: states, columns, and rows that were removed.
         For `by_content` see `match_lines`."""
-        lines = lines_of(written, self.job_type)
+        lines = lines_of(written, self.job_type, self.location)
         found, rest, respelled = match_lines(self.rows, lines, self.job_type, by_content=by_content)
         for position in respelled:
             self._take_request(position, found[position], written)

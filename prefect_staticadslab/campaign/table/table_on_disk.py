@@ -23,7 +23,13 @@ from prefect_staticadslab.campaign.table.job_state import (
     JobState,
     RowStatus,
 )
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q, check_record
+from prefect_staticadslab.campaign.table.job_type import (
+    CampaignRow,
+    JobType,
+    Q,
+    check_record,
+    record_error,
+)
 from prefect_staticadslab.campaign.table.layout import (
     SENT_PROMPT_COLUMN,
     ResultColumns,
@@ -197,13 +203,17 @@ def missing_message(found: ResultColumns) -> str:
     return f"its columns {names} were renamed or deleted"
 
 
-def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
-    """The lines of a result table that `read_earlier` gave, in order.
+def lines_of(table: Spreadsheet, job_type: JobType[Q], location: str | None) -> list[Line[Q]]:
+    """The lines of a result table that `read_earlier` gave, in order. `location` is where it was
+    read, for messages.
 
     Raises:
-        SpreadsheetError: A row of it can no longer be read.
+        RecordError: A row of it can no longer be read.
     """
-    rows = job_type.read_rows(table, unique_row_ids=False)
+    try:
+        rows = job_type.read_rows(table, unique_row_ids=False)
+    except SpreadsheetError as error:
+        raise record_error(error.problems, location or "") from error
     results = result_cells(table, job_type.columns)
     lines = []
     for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
@@ -283,13 +293,14 @@ def _unmatched(rows: Sequence[CampaignRow[Q]], found: Mapping[int, Line[Q]]) -> 
 
 
 def table_parts(
-    table: Spreadsheet, job_type: JobType[Q]
+    table: Spreadsheet, job_type: JobType[Q], location: str | None
 ) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[JobState]]:
     """A result table on disk as its other columns, its rows, and each row's state.
 
-    A row was removed from the spreadsheet if its error begins with `REMOVED`.
+    A row was removed from the spreadsheet if its error begins with `REMOVED`. For the rest see
+    `lines_of`.
     """
-    lines = lines_of(table, job_type)
+    lines = lines_of(table, job_type, location)
     return (
         without_result_columns(table, job_type.columns).frame,
         [replace(row, removed=(state.error or "").startswith(REMOVED)) for _, row, state in lines],

@@ -11,9 +11,12 @@ from openpyxl import load_workbook
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.cells import FormattedValue, Spreadsheet
-from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.cells import Dialect, FormattedValue, Spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
+from prefect_staticadslab.campaign.job_types.revisions import Revisions
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
+from prefect_staticadslab.campaign.table.job_type import RecordError
 from prefect_staticadslab.campaign.table.layout import result_cells
 from tests.campaign.table.test_results import HEADER, completed, line, opened
 from tests.conftest import write_campaign
@@ -93,6 +96,7 @@ def test_what_is_no_result_table_is_not_reopened(
     assert not (tmp_path / name).exists() or (tmp_path / name).read_text() == content
 
 
+COLUMNS = (*HEADER.split(","), *RESULT_COLUMNS)
 FORMATS = [
     ("cost_usd", '"$"#,##0.00'),
     ("cost_usd", '#,##0.00 "€"'),
@@ -121,7 +125,8 @@ def test_a_number_format_that_somebody_chose_changes_nothing(
     table.update(0, state)
     table.save_now()
     book = load_workbook(output)
-    (cell,) = (c[1] for c in book.active.columns if c[0].value == column)
+    (sheet,) = book.worksheets
+    (cell,) = (cells[1] for cells in sheet.columns if cells[0].value == column)
     cell.number_format = number_format
     book.save(output)
     for _ in range(2):
@@ -140,3 +145,40 @@ def test_a_fact_is_read_without_its_number_format(tmp_path: Path) -> None:
     ((status, version),) = result_cells(table, columns)
     state = JobState.from_cells({"status": status, "version": version}, columns)
     assert state.facts == {"version": "3"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"product_id": ""}, r"Row 3, column product_id: is empty\..*"),
+        ({"brand_id": "prod_1"}, r"Row 3, column brand_id: 'prod_1' is .*"),
+        ({**dict.fromkeys(COLUMNS, ""), "cost_usd": "2.00"}, r"Row 3: has only '2\.00' .*"),
+    ],
+    ids=["empty", "wrong", "total"],
+)
+def test_a_mistake_in_the_table_is_told_as_the_tables(
+    tmp_path: Path, cells: dict[str, str], says: str
+) -> None:
+    output = str(tmp_path / "out.csv")
+    spreadsheet = write_campaign(tmp_path, "a", "b")
+    run = Campaign.open(spreadsheet, output).table
+    run.save_now()
+    frame = read_spreadsheet(output).frame
+    frame.loc[1, list(cells)] = list(cells.values())
+    write_spreadsheet(output, frame, Dialect())
+    for read in (
+        lambda: Campaign.open(spreadsheet, output),
+        lambda: ImageAdTable.reopen(output),
+        run.save_now,
+    ):
+        with pytest.raises(RecordError, match=rf"^{says} Correct it in out\.csv\.$"):
+            read()
+
+
+def test_a_mistake_in_a_table_of_revisions_is_told_as_the_tables(tmp_path: Path) -> None:
+    changes, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    changes.write_text('image_ad_id,node_overrides\nia_1,"{""a"": {""characters"": ""b""}}"\n')
+    Revisions.open(str(changes), str(output)).table.save_now()
+    output.write_text(output.read_text().replace("ia_1", "dt_1"))
+    with pytest.raises(RecordError, match=r"^Row 2, column image_ad_id: .* it in out\.csv\.$"):
+        Revisions.open(str(changes), str(output))
