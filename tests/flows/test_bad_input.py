@@ -228,7 +228,7 @@ def test_outputs_that_cannot_be(tmp_path: Path, refused: Tell) -> None:
         "folder.csv": "is a folder",
         "none/out.csv": "There is no folder",
         "mine.csv": "is not a result table of this program",
-        "mine.xlsx": "is not a result table of this program",
+        "mine.xlsx": "exists, and cannot be read, so it is left alone: The spreadsheet has a",
         "out.pdf": "must end in one of",
     }.items():
         assert says in refused(place, output=tmp_path / output)

@@ -140,8 +140,9 @@ def read_earlier(location: str, job_type: JobType[Any], *, is_output: bool = Tru
         is_output: Whether a run is to write it, so that the message advises another output.
 
     Raises:
-        OutputError: It is something else, or lacks result columns; the message says which.
-        StorageError: It cannot be read.
+        OutputError: It is something else, lacks result columns, or what it says cannot be read;
+            the message says which.
+        StorageError: It cannot be had.
     """
     try:
         earlier = read_spreadsheet(location, known_columns=job_type.known_columns, ragged=True)
@@ -152,7 +153,7 @@ def read_earlier(location: str, job_type: JobType[Any], *, is_output: bool = Tru
                 f"{location} has two columns {' and '.join(twice)}, so it is left alone. Rename or "
                 "delete the one that is yours."
             ) from error
-        raise OutputError(_no_table_message(location, is_output)) from error
+        raise OutputError(_unreadable_message(location, error, is_output)) from error
     found = result_columns_of(earlier, job_type.columns)
     if found.is_complete:
         return with_all_result_columns(earlier, found, job_type.columns)
@@ -162,7 +163,7 @@ def read_earlier(location: str, job_type: JobType[Any], *, is_output: bool = Tru
             "alone: put that back as it was. (With another output, the whole campaign would be "
             "created and paid for anew.)"
         )
-    raise OutputError(_no_table_message(location, is_output))
+    raise OutputError(_no_table_message(location, earlier.notes, is_output))
 
 
 def read_existing(location: str, job_type: JobType[Any]) -> tuple[Spreadsheet, str]:
@@ -185,13 +186,28 @@ def read_existing(location: str, job_type: JobType[Any]) -> tuple[Spreadsheet, s
     return written, version
 
 
-def _no_table_message(location: str, is_output: bool) -> str:
-    """What to say of a file that is no result table; see `read_earlier`."""
+def _unreadable_message(location: str, error: SpreadsheetError, is_output: bool) -> str:
+    """What to say of a file that cannot be read, and may be a result table; see `read_earlier`."""
     if not is_output:
-        return f"{location} is no result table: it has not the columns that a campaign writes."
+        return f"{location} cannot be read: {error}"
+    return (
+        f"{location} exists, and cannot be read, so it is left alone: {error}\n"
+        "If it is a result table, put that right in the file itself: with another output, all of "
+        "its ads would be paid for again. If it is none, choose another output, or move it away."
+    )
+
+
+def _no_table_message(location: str, notes: Sequence[str], is_output: bool) -> str:
+    """What to say of a file that is no result table; `notes` say how it was read, as which of
+    several sheets. See `read_earlier`."""
+    read = f" What was read of it: {'; '.join(notes)}." if notes else ""
+    if not is_output:
+        return (
+            f"{location} is no result table: it has not the columns that a campaign writes.{read}"
+        )
     return (
         f"{location} exists, and is not a result table of this program, so it is left alone. "
-        "Choose another output, or move that file away."
+        f"Choose another output, or move that file away.{read}"
     )
 
 

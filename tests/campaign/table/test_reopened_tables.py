@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.campaign.table.job_type import RecordError
 from prefect_staticadslab.campaign.table.layout import result_cells
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 from tests.campaign.table.test_results import HEADER, completed, line, opened
 from tests.conftest import write_campaign
 
@@ -83,7 +85,7 @@ def test_what_a_campaign_wrote_meanwhile_stays_and_gets_the_pictures(tmp_path: P
         ("in.csv", f"{HEADER}\n{line('a')}\n", "is no result table"),
         ("my.csv", "my,own\n1,2\n", "is no result table"),
         ("notes.txt", "a", "ends in one of"),
-        ("empty.csv", "", "is no result table"),
+        ("empty.csv", "", "cannot be read: The file is empty"),
     ],
 )
 def test_what_is_no_result_table_is_not_reopened(
@@ -182,3 +184,73 @@ def test_a_mistake_in_a_table_of_revisions_is_told_as_the_tables(tmp_path: Path)
     output.write_text(output.read_text().replace("ia_1", "dt_1"))
     with pytest.raises(RecordError, match=r"^Row 2, column image_ad_id: .* it in out\.csv\.$"):
         Revisions.open(str(changes), str(output))
+
+
+def two_notes(output: Path) -> None:
+    header, *rows = output.read_text().splitlines()
+    output.write_text("\n".join([f"{header},Notes,Notes", *(f"{row},x,y" for row in rows)]))
+
+
+def in_another_encoding(output: Path) -> None:
+    output.write_bytes(output.read_text().replace(",a,", ",Š,").encode("cp1252"))
+
+
+def cut_off(output: Path) -> None:
+    output.write_bytes(output.read_bytes()[:-200])
+
+
+def a_formula(output: Path) -> None:
+    book = load_workbook(output)
+    (sheet,) = book.worksheets
+    column = sheet.max_column + 1
+    sheet.cell(1, column).value, sheet.cell(2, column).value = "Sum", "=1+1"
+    book.save(output)
+
+
+def a_hidden_sheet(output: Path) -> None:
+    book = load_workbook(output)
+    book.worksheets[0].sheet_state = "hidden"
+    book.create_sheet("Other")
+    book.active = 1
+    book.save(output)
+
+
+@pytest.mark.parametrize(
+    ("ending", "spoil", "says"),
+    [
+        (".csv", two_notes, "Row 1, column Notes: there are two columns of this name"),
+        (".csv", in_another_encoding, "Row 2: is not in Unicode"),
+        (".xlsx", a_formula, "Row 2, column .*: holds a formula whose value was never saved"),
+        (".xlsx", cut_off, "The file is no workbook"),
+        (".xlsx", a_hidden_sheet, r"The sheet is empty. There are: results \(hidden\), Other"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_to_be_put_right_and_not_left(
+    tmp_path: Path, ending: str, spoil: Callable[[Path], None], says: str
+) -> None:
+    output = tmp_path / f"out{ending}"
+    spreadsheet = write_campaign(tmp_path, "a", "b")
+    run = Campaign.open(spreadsheet, str(output)).table
+    run.save_now()
+    spoil(output)
+    spoiled = output.read_bytes()
+    for read in (lambda: Campaign.open(spreadsheet, str(output)), run.save_now):
+        with pytest.raises(OutputError, match=says) as refused:
+            read()
+        assert "put that right in the file itself" in str(refused.value)
+    with pytest.raises(OutputError, match=f"cannot be read: {says}"):
+        ImageAdTable.reopen(str(output))
+    assert output.read_bytes() == spoiled
+
+
+def test_of_another_sheet_it_is_told_which_one_was_read(tmp_path: Path) -> None:
+    output = tmp_path / "out.xlsx"
+    spreadsheet = write_campaign(tmp_path, "a")
+    Campaign.open(spreadsheet, str(output)).table.save_now()
+    a_hidden_sheet(output)
+    book = load_workbook(output)
+    for row in (["my", "own"], [1, 2]):
+        book["Other"].append(row)
+    book.save(output)
+    with pytest.raises(OutputError, match=r"read of it: sheet 'Other', the visible one\.$"):
+        Campaign.open(spreadsheet, str(output))

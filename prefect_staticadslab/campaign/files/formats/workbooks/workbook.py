@@ -94,9 +94,9 @@ def read_workbook(
         table, notes = _read_meant_sheet(sheets, known_columns, needed_columns)
     else:
         table, notes = _read_table(_sheet_named(sheets, sheet), known_columns), []
-    if table.is_empty:
-        raise SpreadsheetError([Problem("The sheet is empty.")])
     hint = "" if sheet or len(sheets) < 2 else f" {_sheets_hint(sheets)}"  # noqa: PLR2004
+    if table.is_empty:
+        raise SpreadsheetError([Problem(f"The sheet is empty.{hint}")])
     return _checked_spreadsheet(
         table,
         notes,
