@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Jo
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from prefect_staticadslab.tasks.clusters.coordinator import Coordinator
-from prefect_staticadslab.tasks.clusters.messages import Report, decode
+from prefect_staticadslab.tasks.clusters.messages import Answer, Report, Stop, decode
 from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 from tests.conftest import write_campaign
 
@@ -27,18 +27,24 @@ Work = Callable[[Journal], Awaitable[list[ImageAdResult]]]
 
 
 class MemoryMailboxes:
-    """Mailboxes of this process, which can be cut off."""
+    """Mailboxes of this process, which can be cut off, and lose what `loses` says yes to."""
 
     def __init__(self) -> None:
         self.boxes: defaultdict[str, list[bytes]] = defaultdict(list)
         self.is_cut = False
+        self.loses: Callable[[Report | Answer | Stop], bool] = lambda message: False
+        self.tells_of_losses = True
         self.reports: list[Report] = []
 
     def put(self, box: str, message: bytes) -> None:
         self._check()
-        self.boxes[box].append(message)
-        if isinstance(report := decode(message), Report):
-            self.reports.append(report)
+        decoded = decode(message)
+        if isinstance(decoded, Report):
+            self.reports.append(decoded)
+        if not self.loses(decoded):
+            self.boxes[box].append(message)
+        elif self.tells_of_losses:
+            raise ConnectionError("lost")
 
     def take(self, box: str) -> list[bytes]:
         self._check()

@@ -13,11 +13,15 @@ import pytest
 
 from prefect_staticadslab import JobState, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.campaign import prepare, run
+from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal
 from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, limiters_of, run_chunk
 from prefect_staticadslab.simulator import SimulatorServer
+from prefect_staticadslab.tasks.clusters import worker_journal
+from prefect_staticadslab.tasks.clusters.chunk_contact import ChunkContact
+from prefect_staticadslab.tasks.clusters.messages import Answer, Report
 from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 from prefect_staticadslab.tasks.clusters.worker_tasks import WorkerTasks
 from tests.conftest import write_campaign
@@ -155,3 +159,111 @@ async def test_a_worker_hears_what_another_run_has_written(tmp_path: Path) -> No
     assert nothing == {}
     assert {p: str(state.status) for p, state in marked.items()} == {1: "submitting"}
     assert {p: state.job_id for p, state in answered.items()} == {0: "ia_1"}
+
+
+def first_time(is_it: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether a message is one of a kind, and the first one of it."""
+    seen: list[Any] = []
+
+    def is_first(message: Any) -> bool:
+        if not seen and is_it(message):
+            seen.append(message)
+            return True
+        return False
+
+    return is_first
+
+
+def asks(question: int) -> Callable[[Any], bool]:
+    return lambda message: isinstance(message, Report) and message.question == question
+
+
+def answers(question: int) -> Callable[[Any], bool]:
+    return lambda message: isinstance(message, Answer) and message.question == question
+
+
+LOSSES: list[tuple[str, Callable[[Any], bool], bool]] = [
+    ("first report", lambda message: isinstance(message, Report), True),
+    ("first report unseen", lambda message: isinstance(message, Report), False),
+    *((f"question {n}", asks(n), True) for n in (1, 2, 3)),
+    *((f"question {n} unseen", asks(n), False) for n in (1, 2, 3)),
+    *((f"answer {n}", answers(n), True) for n in (1, 2, 3)),
+    *((f"answer {n} unseen", answers(n), False) for n in (1, 2, 3)),
+]
+
+
+@pytest.mark.parametrize(
+    ("lost", "tells"), [case[1:] for case in LOSSES], ids=[c[0] for c in LOSSES]
+)
+async def test_one_message_that_is_lost_is_made_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: Callable[[Any], bool], tells: bool
+) -> None:
+    monkeypatch.setattr(worker_journal, "HEARTBEAT_SECONDS", 0.05)
+    cluster = Cluster(tmp_path, "one", "two")
+    cluster.mailboxes.loses, cluster.mailboxes.tells_of_losses = first_time(lost), tells
+    other = Campaign.open(str(tmp_path / "in.csv"), cluster.output).table
+    heard: list[Any] = []
+
+    async def work(journal: Journal) -> list[ImageAdResult]:
+        # By then it has reported, as one does that looks for earlier ads first.
+        await until(lambda: bool(cluster.mailboxes.reports))
+        marked = await asyncio.gather(*(journal.before_send(cluster.sent(p)) for p in (0, 1)))
+        heard.extend(str(known[p].status) for p, known in enumerate(marked))
+        other.update(0, processing("ia_1"))
+        await other.save()
+        heard.append({p: s.job_id for p, s in (await journal.look([0, 1])).items()})
+        heard.append(dict(await journal.look([0, 1])))
+        return []
+
+    async with cluster.running():
+        await cluster.begin(cluster.coordinator.begin_chunk(), work)
+    assert heard == ["submitting", "submitting", {0: "ia_1"}, {}]
+
+
+async def test_what_a_look_found_that_was_given_up_is_told_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_journal, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(worker_journal, "LOOK_ANSWER_SECONDS", 0.5)
+    cluster = Cluster(tmp_path, "one", "two")
+    other = Campaign.open(str(tmp_path / "in.csv"), cluster.output).table
+    heard: list[Any] = []
+
+    async def work(journal: Journal) -> list[ImageAdResult]:
+        await journal.before_send(cluster.sent(0, 1))
+        for position in (0, 1):
+            other.update(position, processing(f"ia_{position}"))
+        await other.save()
+        cluster.mailboxes.loses = lambda message: isinstance(message, Answer)
+        for _ in range(2):
+            with pytest.raises(CampaignError, match="does not tell its worker"):
+                await journal.look([0, 1])
+        cluster.mailboxes.loses = lambda message: False
+        monkeypatch.setattr(worker_journal, "LOOK_ANSWER_SECONDS", 60.0)
+        # Of the rows only that are still asked for.
+        for _ in range(2):
+            heard.append({p: s.job_id for p, s in (await journal.look([1])).items()})
+        return []
+
+    async with cluster.running():
+        await cluster.begin(cluster.coordinator.begin_chunk(), work)
+    assert heard == [{1: "ia_1"}, {}]
+
+
+def test_what_a_worker_has_heard_is_forgotten() -> None:
+    contact = ChunkContact(0.0)
+
+    def asked_anew(number: int, question: int, *unanswered: int) -> bool:
+        report = Report("chunk", "box", number, question=question, unanswered=unanswered)
+        return contact.note_question(report) is not None
+
+    assert not contact.is_late("box")
+    assert asked_anew(0, 2, 1, 2)
+    assert asked_anew(1, 1, 1, 2)
+    assert not asked_anew(2, 1, 1, 2)
+    assert not asked_anew(3, 0, 2)
+    assert set(contact.questions) == {2}
+    # Another worker asks questions of its own, and whoever was replaced stays late.
+    assert not contact.is_late("successor")
+    assert contact.is_late("box")
+    assert asked_anew(4, 2, 2)

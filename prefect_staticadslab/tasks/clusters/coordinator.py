@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.tasks.clusters.chunk_contact import ChunkContact, Question
 from prefect_staticadslab.tasks.clusters.messages import (
     CANCELLED,
     PAUSE_SECONDS,
@@ -52,29 +53,6 @@ class ClusterLostError(Exception):
     """A chunk's worker, or the cluster, is not heard of any more. The message says which."""
 
 
-@dataclass
-class _ChunkContact:
-    """How far the exchange is with the worker that has a chunk, or will have it.
-
-    Attributes:
-        registered_at: When it began to wait for a worker, by the coordinator's clock.
-        worker_box: The worker's mailbox; "" before one has begun.
-        last_report_number: The highest number of a report from that box; -1 before the first.
-        last_question: The highest number of a question from that box; 0 before the first.
-        last_report_at: When the last report from that box came, by the coordinator's clock.
-        asked_from: From which box each row was last asked to be marked, by its position.
-        is_ended: Whether its result is here, or nobody waits for it any more.
-    """
-
-    registered_at: float
-    worker_box: str = ""
-    last_report_number: int = -1
-    last_question: int = 0
-    last_report_at: float = 0.0
-    asked_from: dict[int, str] = field(default_factory=dict)
-    is_ended: bool = False
-
-
 class Coordinator:
     """Takes what workers report into the table, and answers when they ask whether they may send.
 
@@ -99,7 +77,7 @@ class Coordinator:
         self._table = table
         self._clock = clock
         self._own_box = uuid4().hex
-        self._chunks: dict[str, _ChunkContact] = {}  # by chunk id
+        self._chunks: dict[str, ChunkContact] = {}  # by chunk id
         self._take_lock = asyncio.Lock()
         self._answer_tasks: set[asyncio.Task[None]] = set()  # what is being sent to workers
         # When the mailbox was last read, and when a report was last in it.
@@ -124,7 +102,7 @@ class Coordinator:
     def begin_chunk(self) -> JournalLink:
         """Registers one more chunk, and returns what its worker is to be given as its journal."""
         chunk_id = uuid4().hex
-        self._chunks[chunk_id] = _ChunkContact(self._clock())
+        self._chunks[chunk_id] = ChunkContact(self._clock())
         return JournalLink(self._mailboxes, self._own_box, chunk_id)
 
     async def wait_for_result(
@@ -191,15 +169,13 @@ class Coordinator:
         A worker whose chunk has ended, or that another one has replaced, is answered that it may
         send nothing more, and only ids of ads are taken from it. A report of an unknown chunk, or
         one that a later report has overtaken, is ignored. If the run is cancelled and the worker
-        has not heard of it, it is sent `Stop`.
+        has not heard of it, it is sent `Stop`. A question that comes again is answered again.
         """
         chunk = self._chunks.get(report.chunk_id)
         if chunk is None:
             return
         self._last_report_at = self._box_read_at
-        if report.box != chunk.worker_box and report.number == 0:
-            chunk.worker_box, chunk.last_report_number, chunk.last_question = report.box, -1, 0
-        if is_late := chunk.is_ended or report.box != chunk.worker_box:
+        if is_late := chunk.is_late(report.box):
             self._take_ids_only(report.states)
         elif report.number > chunk.last_report_number:
             chunk.last_report_number, chunk.last_report_at = report.number, self._last_report_at
@@ -213,9 +189,12 @@ class Coordinator:
             self._start_in_background(
                 self._send(report.box, Answer(report.question, refusal=TAKEN_OVER))
             )
-        elif report.question > chunk.last_question:
-            chunk.last_question = report.question
-            self._start_in_background(self._answer_question(report, chunk))
+        elif is_late:
+            return
+        elif (question := chunk.note_question(report)) is not None:
+            self._start_in_background(self._answer_question(question, chunk))
+        elif (question := chunk.questions.get(report.question)) is not None:
+            self._start_in_background(self._send_answer(question, chunk))
 
     def _take_ids_only(self, states: Mapping[int, JobState]) -> None:
         """Takes states with an ad's id into the table, where they are further than what it knows.
@@ -241,34 +220,43 @@ class Coordinator:
             return state
         return replace(known, error=AD_OF_ANOTHER_ROW.format(state.job_id))
 
-    async def _answer_question(self, report: Report, chunk: _ChunkContact) -> None:
+    async def _answer_question(self, question: Question, chunk: ChunkContact) -> None:
         """Looks up or marks the rows that a worker asks for, and sends it what is known of them, or
         why it must send nothing."""
-        known: Mapping[int, JobState] = {}
+        report = question.report
         try:
             if report.to_look:
-                known = await self._table.look(report.to_look)
+                async with chunk.look_lock:
+                    news = await self._table.look(report.to_look)
+                    question.to_tell = {*news, *chunk.unheard_news(report)}
             else:
-                known = await self._mark_rows(report.to_send, report.box, chunk)
+                question.perhaps_sent = await self._mark_rows(report.to_send, report.box, chunk)
+                question.to_tell = set(report.to_send)
         except CampaignError as error:
-            refusal = str(error)
-        else:
-            refusal = self._refusal_reason(report, chunk)
+            question.to_tell, question.refusal = set(), str(error)
+        await self._send_answer(question, chunk)
+
+    async def _send_answer(self, question: Question, chunk: ChunkContact) -> None:
+        """Sends a worker the answer to its question, if there is one by now, with the states that
+        its rows have by now; or why it must send nothing by now."""
+        if question.to_tell is None:
+            return
+        report, known = question.report, {p: self._table.states[p] for p in question.to_tell}
+        known |= {p: _marked_by_lost_worker(known[p]) for p in question.perhaps_sent}
+        refusal = question.refusal or self._refusal_reason(report, chunk)
         await self._send(report.box, Answer(report.question, {} if refusal else known, refusal))
 
-    def _refusal_reason(self, report: Report, chunk: _ChunkContact) -> str:
+    def _refusal_reason(self, report: Report, chunk: ChunkContact) -> str:
         """Why a worker must not send what was marked for it; "" if it may."""
         if self._is_stopping or chunk.is_ended:
             return CANCELLED
         return TAKEN_OVER if chunk.worker_box != report.box else ""
 
     async def _mark_rows(
-        self, to_send: Mapping[int, JobState], box: str, chunk: _ChunkContact
-    ) -> Mapping[int, JobState]:
-        """Marks the rows on disk that a worker is about to send, and returns what is known of each.
-
-        Rows that a lost worker of this chunk may have sent are not marked anew, but returned as
-        `_marked_by_lost_worker` gives them.
+        self, to_send: Mapping[int, JobState], box: str, chunk: ChunkContact
+    ) -> set[int]:
+        """Marks the rows on disk that a worker is about to send, and returns those that it does not
+        mark anew, as a lost worker of this chunk may have sent them.
 
         Args:
             to_send: The states that the worker would send the rows with, by position.
@@ -280,7 +268,7 @@ class Coordinator:
         """
         states = self._table.states
         perhaps_sent = {
-            position: _marked_by_lost_worker(states[position])
+            position
             for position in to_send
             if chunk.asked_from.get(position, box) != box
             and states[position].status is not RowStatus.PENDING
@@ -288,10 +276,11 @@ class Coordinator:
         changes = {p: state for p, state in to_send.items() if p not in perhaps_sent}
         chunk.asked_from |= dict.fromkeys(to_send, box)
         # Also without changes: what the lost worker had asked for may not be on disk yet.
-        return {**await self._table.before_send(changes), **perhaps_sent}
+        await self._table.before_send(changes)
+        return perhaps_sent
 
     async def _stop_workers(
-        self, chunk: _ChunkContact, result: asyncio.Future[list[ImageAdResult]]
+        self, chunk: ChunkContact, result: asyncio.Future[list[ImageAdResult]]
     ) -> None:
         """Has all workers stop: this chunk's at once, others when they report next.
 
@@ -317,7 +306,7 @@ class Coordinator:
         try:
             await asyncio.to_thread(self._mailboxes.put, box, encode(message))
         except Exception as error:
-            # The worker sends nothing without an answer.
+            # The worker sends nothing without an answer, and asks again.
             logger.warning("A worker cannot be reached: %r", error)
 
     def _start_in_background(self, sending: Coroutine[Any, Any, None]) -> None:
@@ -326,7 +315,7 @@ class Coordinator:
         self._answer_tasks.add(task)
         task.add_done_callback(self._answer_tasks.discard)
 
-    def _loss_reason(self, chunk: _ChunkContact) -> str:
+    def _loss_reason(self, chunk: ChunkContact) -> str:
         """Why a chunk's result will not come any more; "" if it may."""
         failing_since = self._unreachable_since
         if failing_since is not None and self._clock() - failing_since > UNREACHABLE_SECONDS:

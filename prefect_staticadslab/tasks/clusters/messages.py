@@ -51,10 +51,12 @@ class Report:
             lost worker told is not taken for what its successor tells.
         number: Counts the reports from this box, from 0.
         states: What has become known of rows since the last report, by their positions.
-        question: Counts what was asked from this box, from 1; 0 if nothing is asked. A report that
-            may not have arrived is sent once more, under a new number with the same question.
+        question: Counts what was asked from this box, from 1; 0 if nothing is asked. As long as no
+            answer comes it is asked again, in a report with a new number.
         to_send: What is asked: to mark these rows as about to be sent, by their positions.
         to_look: What is asked instead: what other runs have written of these positions.
+        unanswered: The questions whose answers have not arrived: those that are waited for, and
+            looks that were given up, as what they had found is still to be told.
         is_stopping: Whether it has heard that the run is cancelled, and sends nothing more.
     """
 
@@ -65,6 +67,7 @@ class Report:
     question: int = 0
     to_send: Mapping[int, JobState] = field(default_factory=dict)
     to_look: Collection[int] = ()
+    unanswered: Collection[int] = ()
     is_stopping: bool = False
 
 

@@ -88,6 +88,7 @@ class _WorkerJournal:
         self._unreported: dict[int, JobState] = {}  # what the run is not told yet, by position
         self._known: dict[int, JobState] = {}  # what is known of each row, by position
         self._awaited_answers: dict[int, asyncio.Future[Answer]] = {}  # by question
+        self._unheard_looks: set[int] = set()  # looks whose answers have not arrived
         self._report_lock = asyncio.Lock()
         self._reported_at = time.monotonic()
         self._unreachable_since: float | None = None  # None while the run can be reached
@@ -168,7 +169,8 @@ class _WorkerJournal:
         to_send: Mapping[int, JobState] = NO_ROWS,
         to_look: Collection[int] = (),
     ) -> Mapping[int, JobState]:
-        """Asks the run one thing, and returns the rows' states of its answer, by position.
+        """Asks the run one thing, again every HEARTBEAT_SECONDS until it answers, and returns the
+        rows' states of its answer, by position.
 
         Args:
             seconds: How long to wait for the answer.
@@ -182,14 +184,22 @@ class _WorkerJournal:
         question = self._last_question
         awaited: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._awaited_answers[question] = awaited
+        # What the run finds for a look it finds once: the next look's answer is to have it, too.
+        unheard_before = set(self._unheard_looks)
+        if to_look:
+            self._unheard_looks.add(question)
         try:
             async with asyncio.timeout(seconds):
-                await self._report_until_sent(question, to_send, to_look)
-                answer = await awaited
+                while not awaited.done():
+                    await self._report_until_sent(question, to_send, to_look)
+                    await asyncio.wait({awaited}, timeout=HEARTBEAT_SECONDS)
         finally:
             self._awaited_answers.pop(question, None)
+        answer = awaited.result()
         if answer.refusal:
             raise CampaignError(answer.refusal)
+        if to_look:
+            self._unheard_looks -= {*unheard_before, question} - self._awaited_answers.keys()
         return answer.known
 
     async def _report_until_sent(
@@ -279,6 +289,7 @@ class _WorkerJournal:
                 question=question,
                 to_send=to_send,
                 to_look=to_look,
+                unanswered=(*self._awaited_answers, *self._unheard_looks),
                 is_stopping=self._is_stopping,
             )
             self._next_report_number += 1
