@@ -169,7 +169,8 @@ def write_started_note(
     """Writes into a spreadsheet's note what a run has really started, in place of what it reserved.
 
     If somebody deleted the note, it is written anew. If the spreadsheet is run with another API by
-    now, its note is left alone, unless the spreadsheet is finished.
+    now, its note is left alone: what that may cost is in it, and must not be forgotten. Only over a
+    simulation's note it is written that the spreadsheet is finished.
 
     Args:
         results: The folder of the tables.
@@ -185,7 +186,7 @@ def write_started_note(
         current = _read_current_note(results, spreadsheet)
         if current is None or current.api != reserved.api:
             # Somebody deleted it, or runs the spreadsheet with another API by now.
-            if finished or current is None:
+            if current is None or (finished and current.api == SIMULATOR):
                 note = replace(reserved, day_usd=str(started_usd))
                 write_note(results, spreadsheet, note if finished else replace(note, finished=""))
             return

@@ -144,6 +144,26 @@ def test_a_simulation_does_not_forget_what_was_paid_on_that_day(tmp_path: Path) 
         begun(tmp_path, "b.csv", 1, limit(10))
 
 
+@pytest.mark.parametrize(
+    ("ends", "goes_on", "kept"),
+    [("simulator", API, API), ("other.example.com", API, API), (API, "simulator", API)],
+)
+def test_a_spreadsheet_that_is_finished_with_one_api_leaves_what_another_one_may_cost(
+    tmp_path: Path, ends: str, goes_on: str, kept: str
+) -> None:
+    reserved = begun(tmp_path, "a.csv", 10, limit(100), api=ends)
+    # What a real run has reserved keeps other APIs away on that day, so another one has begun.
+    write_note(str(tmp_path), "a.csv", note("a.csv", goes_on))
+    begun(tmp_path, "a.csv", 60, limit(100), api=goes_on)
+    done = replace(reserved, finished="f")
+    write_started_note(str(tmp_path), "a.csv", done, Decimal(10), finished=True)
+    assert noted(tmp_path, "a.csv").api == kept
+    assert noted(tmp_path, "a.csv").started_usd == (60 if kept == goes_on else 10)
+    if goes_on == API:
+        with pytest.raises(DayLimitError, match=r"40\.00 of the 100\.00"):
+            begun(tmp_path, "b.csv", 41, limit(100))
+
+
 @pytest.mark.parametrize("amount", NO_AMOUNTS)
 def test_a_note_with_an_amount_that_cannot_be_lets_nobody_spend_more(
     tmp_path: Path, amount: str
