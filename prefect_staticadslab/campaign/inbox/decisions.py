@@ -124,7 +124,8 @@ def name_clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
         if counts[stem] > 1:
             others = ", ".join(n for n, s in stems.items() if s == stem and n != name)
             refused[name] = Refused(
-                f"Its results would have the same name as those of {others}. Rename one of them."
+                f"Its results would have the same name as those of {others}. Rename one that was "
+                "never run: what another one has would be paid for again under its new name."
             )
     return refused
 

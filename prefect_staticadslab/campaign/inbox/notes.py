@@ -117,7 +117,7 @@ def unreadable_note_error(location: str) -> CampaignError:
     return CampaignError(
         f"{locations.redacted(location)} remembers whether this spreadsheet was run, and cannot be "
         "understood. If you delete it, the spreadsheet runs again; what its table has is not "
-        "paid for again."
+        "paid for again, if the table is called as --results says by now: rename it so first."
     )
 
 

@@ -98,7 +98,7 @@ def test_spreadsheets_that_would_share_a_table_or_a_contact_sheet_clash() -> Non
     }
     found = name_clashes(tables)
     assert set(found) == set(tables) - {"spring.csv"}
-    assert "as those of summer.xlsx" in found["summer.csv"].reason
+    assert "as those of summer.xlsx. Rename one that was never run" in found["summer.csv"].reason
 
 
 DONE = JobState(RowStatus.COMPLETED, "ia_1", image_path="p/1.png")
