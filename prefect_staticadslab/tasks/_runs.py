@@ -69,7 +69,8 @@ def task_run_key() -> str:
 
 
 REMEMBERED_RUNS: Final = 10_000
-"""How many tries of runs triggers are counted for: more than a process ever has at once."""
+"""How many tries of runs triggers are counted for, those that triggered last: more than a process
+ever has at once."""
 
 _trigger_counts_lock = threading.Lock()
 _trigger_counts: OrderedDict[tuple[str, int], Counter[str]] = OrderedDict()
@@ -93,6 +94,8 @@ def next_trigger_key(request: ImageAdRequest) -> str:
     digest = hashlib.sha256(json.dumps(request.body(), sort_keys=True).encode()).hexdigest()[:16]
     with _trigger_counts_lock:
         counts = _trigger_counts.setdefault((run, tries or 0), Counter())
+        # A run that goes on is not the one to forget.
+        _trigger_counts.move_to_end((run, tries or 0))
         counts[digest] += 1
         occurrence = counts[digest]
         while len(_trigger_counts) > REMEMBERED_RUNS:

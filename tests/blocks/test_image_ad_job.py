@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
+from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
@@ -23,6 +25,7 @@ from prefect_staticadslab import (
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.simulator import SimulatorServer
+from prefect_staticadslab.tasks import _runs
 from tests.blocks.test_credentials import logo_url
 from tests.conftest import simulated_ids
 
@@ -190,6 +193,29 @@ def test_a_retried_task_triggers_one_ad_in_plain_code_too(
     made = two_ads()
     assert tries == [made[0], *made]
     assert list(simulator.api.jobs) == made
+
+
+@pytest.mark.parametrize("kind", ["flow", "task"])
+def test_a_run_that_goes_on_is_not_forgotten_whatever_runs_beside_it(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    run, other = (SimpleNamespace(id=None, run_count=1) for _ in range(2))
+    monkeypatch.setattr(_runs, "flow_run", run if kind == "flow" else other)
+    monkeypatch.setattr(_runs, "task_run", other if kind == "flow" else run)
+    monkeypatch.setattr(_runs, "REMEMBERED_RUNS", 3)
+    monkeypatch.setattr(_runs, "_trigger_counts", OrderedDict())
+
+    def key_in(name: str) -> str:
+        run.id = name
+        return _runs.next_trigger_key(request)
+
+    request = ImageAdRequest(**simulated_ids())
+    keys = []
+    for number in range(10):
+        keys += [key_in("long"), key_in(f"short {number}"), key_in(f"shorter {number}")]
+    assert len(set(keys)) == 30
+    assert keys[-3].endswith("-10")
+    assert len(_runs._trigger_counts) == 3
 
 
 async def test_a_retry_makes_a_new_ad_if_the_job_of_the_old_one_failed(
