@@ -86,7 +86,8 @@ async def create_ads(
             dry_run=dry_run,
             download_images=download_images,
         )
-    link.end_state = await final_state(end.state)
+    state = await final_state(end.state)
+    link.end_state = state if output else tries.end_state(state)
     return link.end_state
 
 

@@ -108,7 +108,7 @@ async def create_and_watch(
     outcome = await run_create_and_watch(
         options, credentials, PrefectHost(command_link=link), name=tries.name
     )
-    link.end_state = await state_of(outcome)
+    link.end_state = tries.end_state(await state_of(outcome))
     return link.end_state
 
 

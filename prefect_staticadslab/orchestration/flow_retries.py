@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
+from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
+from prefect.states import Failed
 
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME
+from prefect_staticadslab.orchestration.flow_outcome import REFUSED_STATE
 
 RUN_NAME: Final = "flow-run-"
 """How the name of ads begins that have none but their flow run's id."""
@@ -75,3 +78,13 @@ class FlowRetries:
                 "what it has created by then, so it is not gone on with. Look at its ads, and "
                 "start a new run for what is missing."
             )
+
+    def end_state(self, state: State[Any]) -> State[Any]:
+        """The state of a run that keeps no table, at its end: one that was refused, and so says
+        that nothing was created, says it of this try only if there were earlier ones."""
+        if self.count == 1 or state.name != REFUSED_STATE:
+            return state
+        return Failed(
+            message=f"{state.message}\nThis try created nothing. An earlier one of this run may "
+            "have: look at your ads before you start a new run."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -209,4 +210,28 @@ async def test_a_flow_that_is_retried_a_day_later_pays_nothing_again(
     await launch(return_state=True)
     assert [end.name for end in ends] == ["Failed", "Refused"]
     assert "was begun at" in (ends[-1].message or "")
+    assert simulator.api.counts["creates"] == 1
+
+
+@pytest.mark.parametrize("has_table", [False, True])
+async def test_a_retry_that_is_refused_does_not_say_that_nothing_was_created(
+    kit: ImageAdJob,
+    simulator: SimulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    has_table: bool,
+) -> None:
+    output = str(tmp_path / "out.csv") if has_table else ""
+    ends: list[State[None]] = []
+
+    @flow(retries=1, retry_delay_seconds=0)
+    async def launch() -> None:
+        ends.append(await run(kit, TypedAd(prompt="a"), output=output))
+        # By the next try, the form's kit has lost its brand.
+        kit.brand_id = "brand_0000000000000000"
+        assert len(ends) == 2
+
+    await launch(return_state=True)
+    assert [end.name for end in ends] == ["Completed", "Refused" if has_table else "Failed"]
+    assert ("An earlier one of this run may have" in (ends[-1].message or "")) is not has_table
     assert simulator.api.counts["creates"] == 1

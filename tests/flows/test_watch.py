@@ -16,6 +16,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from prefect_staticadslab import ImageAd, Progress, StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api import waiting
+from prefect_staticadslab.api.errors import InsufficientBalanceError
 from prefect_staticadslab.campaign.runs.credentials import KeyCredentials
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.one_ad import (
@@ -222,6 +223,35 @@ async def test_a_retried_run_makes_a_new_ad_if_the_job_failed(
     state = await retried(credentials=credentials, **named, return_state=True)
     assert state.is_completed()
     assert len(simulator.api.jobs) == 2
+
+
+async def test_a_retry_that_is_refused_does_not_say_that_nothing_was_created(
+    prefect_server: dict[str, str],
+    credentials: StaticAdsLabCredentials,
+    simulator: SimulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create, calls = waiting.create_or_reuse_ad, 0
+
+    async def created_unheard(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise InsufficientBalanceError("The wallet is empty", status=402)
+        await create(*arguments, **keywords)
+        raise RuntimeError("cut")
+
+    monkeypatch.setattr(waiting, "create_or_reuse_ad", created_unheard)
+    retried = create_and_watch.with_options(retries=5, retry_delay_seconds=0)
+    state = await retried(credentials=credentials, **HARBOR, return_state=True)
+    assert state.name == "Failed"
+    assert "The wallet is empty" in (state.message or "")
+    assert "An earlier one of this run may have" in (state.message or "")
+    # What only people can mend is not tried again, as before.
+    assert (calls, len(simulator.api.jobs)) == (2, 1)
+    # Of a first try nothing can have come.
+    state = await create_and_watch(credentials=credentials, **HARBOR, return_state=True)
+    assert (state.name, state.message) == ("Refused", "The wallet is empty (402)")
 
 
 def breaking(*, times: int) -> Callable[..., Awaitable[ImageAd]]:

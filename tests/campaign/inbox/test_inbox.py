@@ -253,5 +253,5 @@ def test_a_note_comes_back_as_it_was(tmp_path: Path) -> None:
     place = tmp_path / ".inbox" / "Größe.csv.json"
     for broken in ("[]", "1", '{"x": 1}', json.dumps({"campaign": "c"}), "\ufffd{"):
         place.write_text(broken)
-        with pytest.raises(CampaignError, match="cannot be understood.* rename it so first"):
+        with pytest.raises(CampaignError, match=r"cannot be understood.* rename it so first"):
             read_note(str(place))
