@@ -213,7 +213,8 @@ class Attempt:
 
         A mark is older than what is sent, or renewed; so the first use of its key is what counts.
         """
-        is_known = self.plan.persisted_elsewhere or self.sends > 0
+        is_own = self.plan.persisted_elsewhere and not self.plan.sent_by_other_run
+        is_known = is_own or self.sends > 0
         if not self.may_exist_from_before or is_known or self._is_other_run_over(now):
             return None
         first = self.state.submitted_at
@@ -295,9 +296,8 @@ class Attempt:
 
     def note_job(self, job: Job) -> None:
         """Brings its state up to date with its job."""
-        self.state = with_job(
-            self.state, job, is_revision=isinstance(self.plan.request, RevisionRequest)
-        )
+        is_revision = isinstance(self.plan.request, RevisionRequest)
+        self.state = with_job(self.state, job, is_revision=is_revision)
 
     def on_follow_error(self, error: StaticAdsLabError, timeout_seconds: float) -> Decision:
         """Notes why its job was not followed to the end. It stays `processing`: it is paid for."""

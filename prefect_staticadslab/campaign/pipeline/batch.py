@@ -164,12 +164,16 @@ async def mark_chunk(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chunk
     for attempt in attempts:
         attempt.mark(now, chunk.api_key_hash)
     known = await table.before_send({attempt.position: attempt.state for attempt in attempts})
-    # With its mark, a job counts as one that may exist: the chunk may be sent by a worker that
-    # is lost, and then by another one, which is refused.
-    jobs = [
-        replace(plan, state=known[plan.position], persisted_elsewhere=True)
-        if plan.position in known
-        else plan
-        for plan in chunk.jobs
-    ]
-    return replace(chunk, jobs=jobs)
+    marked: dict[int, PlannedJob] = {}
+    for attempt in attempts:
+        attempt.update_from_table(known[attempt.position])
+        # With its mark, a job counts as one that may exist: the chunk may be sent by a worker that
+        # is lost, and then by another one, which is refused. But only what another run may have
+        # sent before has to wait until the API has done with it.
+        marked[attempt.position] = replace(
+            attempt.plan,
+            state=attempt.state,
+            persisted_elsewhere=True,
+            sent_by_other_run=attempt.seconds_since_other_run_sent(now) is not None,
+        )
+    return replace(chunk, jobs=[marked.get(plan.position, plan) for plan in chunk.jobs])

@@ -25,6 +25,7 @@ class PlannedJob:
         persisted_elsewhere: Whether another process has marked it in the table, and will write
             nothing more of it before its end. So it may be sent more than once from different
             places, and only with the idempotency key that was written down.
+        sent_by_other_run: Whether another run may have sent it before it was marked so.
     """
 
     position: int
@@ -34,6 +35,7 @@ class PlannedJob:
     state: JobState = field(default_factory=JobState)
     may_create: bool = True
     persisted_elsewhere: bool = False
+    sent_by_other_run: bool = False
 
     def key(self, attempt: int) -> str:
         """The idempotency key of its nth create, the first being 1."""
