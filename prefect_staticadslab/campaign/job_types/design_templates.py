@@ -217,10 +217,10 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
     def hold_expired(self, now: datetime, api_key_hashes: Collection[str]) -> None:
         """Writes an error into marked rows that cannot safely be sent again, and sets `adoption`.
 
-        They were sent too long ago, or nobody knows when, or with another API key, or were removed
-        from the spreadsheet. No list of the API tells which reference a template was made from, so
-        people must look, once no run can have it made any more: a second template would be paid
-        for.
+        They were sent too long ago, or nobody knows when or with which idempotency key, or with
+        another API key, or were removed from the spreadsheet. No list of the API tells which
+        reference a template was made from, so people must look, once no run can have it made any
+        more: a second template would be paid for.
 
         Args:
             now: The time, by the API's clock.
@@ -236,7 +236,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             # Without the picture it cannot be sent again.
             if row.removed or not is_ours or may_have_expired(state, now):
                 if may_still_be_created(state, now):
-                    can_be_asked_for = not (row.removed or is_ours)
+                    can_be_asked_for = not (row.removed or is_ours) and state.idempotency_key
                     held[position] = STILL_ON_ITS_WAY if can_be_asked_for else MAY_BE_AT_WORK
                 else:
                     held[position] = REMOVED_AND_HELD if row.removed else HELD

@@ -9,6 +9,7 @@ from typing import Final
 from prefect_staticadslab.api.models import ImageAd, JsonTree
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
+from prefect_staticadslab.campaign.pipeline.adoption import KEY_IS_GONE
 from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
 from prefect_staticadslab.campaign.pipeline.requests import RenderingMark, RevisionRequest
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
@@ -33,6 +34,13 @@ class Arrival(Enum):
     """It is being rendered, and nobody can see from what."""
     UNKNOWN = "unknown"
     """It has another tree: somebody else's, or ours as the API writes it."""
+
+
+_WHY_NOT_NOW: Final = {
+    Arrival.MISSING: KEY_IS_GONE,
+    Arrival.BUSY: RENDERING,
+    Arrival.UNKNOWN: UNCLEAR,
+}
 
 
 def detect_arrival(state: JobState, ad: ImageAd) -> Arrival:
@@ -106,11 +114,10 @@ def next_step(change: Change, state: JobState, ad: ImageAd | None, *, is_lost: b
             case Arrival.ARRIVED:
                 state = with_job(state, ad, is_revision=True)
                 return Step(state) if ad.is_finished else _follow_step(state, ad)
-            case Arrival.UNKNOWN | Arrival.BUSY as unclear:
-                reason = RENDERING if unclear is Arrival.BUSY else UNCLEAR
-                return Step(replace(state, error=reason))
-            case Arrival.MISSING:
-                state = JobState(attempts=state.attempts) if is_lost else state
+            case Arrival.MISSING if is_lost:
+                state = JobState(attempts=state.attempts)
+            case unclear if unclear is not Arrival.MISSING or state.idempotency_key is None:
+                return Step(replace(state, error=_WHY_NOT_NOW[unclear]))
     if state.is_processing:
         return _follow_step(state, ad)
     if not ad.is_finished or ad.current_json_tree is None:

@@ -40,6 +40,10 @@ STILL_ON_ITS_WAY: Final = (
     "It was sent by another run, with another API key, and may still be created. "
     "Run it again in two hours, or with that key at once."
 )
+KEY_IS_GONE: Final = (
+    "It was sent by another run, and may still be created; its idempotency key is no longer in the "
+    "table. Run it again in two hours."
+)
 NEVER_CREATED: Final = "It was sent by a run that was interrupted, and was never created."
 EQUAL_ROW_ON_ITS_WAY: Final = (
     "An equal row was sent by another run, with another API key, and may still be created. "
@@ -210,9 +214,9 @@ async def adopt(
             state = replace(table.states[position], submitted_at=ad.created_at or now)
             table.update(position, with_job(state, ad))
         for position in matches.not_found:
-            if may_still_be_created(table.states[position], now):
+            if may_still_be_created(state := table.states[position], now):
                 if not table.rows[position].removed:
-                    held[position] = STILL_ON_ITS_WAY
+                    held[position] = STILL_ON_ITS_WAY if state.idempotency_key else KEY_IS_GONE
             else:
                 table.note_never_sent(position, NEVER_CREATED)
         held |= {p: _ambiguity_message(ids) for p, ids in matches.ambiguous.items()}
@@ -268,8 +272,10 @@ def is_sent_with(state: JobState, api_key_hashes: Collection[str]) -> bool:
 
 
 def may_have_expired(state: JobState, now: datetime) -> bool:
-    """Whether the API may have forgotten a row's idempotency key."""
-    return state.submitted_at is None or now - state.submitted_at > TRUSTED_LIFETIME
+    """Whether the API may have forgotten a row's idempotency key, or nobody knows any more which it
+    was: one that is derived anew is another one if the table was moved."""
+    first = None if state.idempotency_key is None else state.submitted_at
+    return first is None or now - first > TRUSTED_LIFETIME
 
 
 def _last_marked_at(state: JobState) -> datetime | None:

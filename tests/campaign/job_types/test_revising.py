@@ -16,8 +16,14 @@ from prefect_staticadslab.api.errors import (
     UnprocessableError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
+from prefect_staticadslab.campaign.job_types.revision_decisions import (
+    RENDERING,
+    UNCLEAR,
+    Step,
+    next_step,
+)
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
+from prefect_staticadslab.campaign.pipeline.adoption import KEY_IS_GONE
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 from prefect_staticadslab.campaign.pipeline.poller import Poller
@@ -49,7 +55,7 @@ FACTS = {
     "sent_tree": tree_fingerprint(SENT),
     "previous_image_url": "https://cdn/1?signed=then",
 }
-SUBMITTING = JobState(RowStatus.SUBMITTING, attempts=1, facts=FACTS)
+SUBMITTING = JobState(RowStatus.SUBMITTING, attempts=1, idempotency_key="aa" * 32, facts=FACTS)
 FAILED = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1, facts=FACTS)
 
 
@@ -59,6 +65,18 @@ def test_an_ad_as_it_was_before_is_sent_the_same_again_whatever_its_address() ->
     assert step.request.tree == SENT
     assert (step.state.status, step.state.attempts) == (RowStatus.SUBMITTING, 1)
     late = next_step(CHANGE, SUBMITTING, ad(BEFORE), is_lost=True)
+    assert (late.state.status, late.state.attempts) == (RowStatus.PENDING, 1)
+
+
+def test_what_has_not_arrived_is_not_sent_with_another_key_while_it_may_still_arrive() -> None:
+    """Somebody deleted the column of keys, and one that is derived anew may be another."""
+    without_key = replace(SUBMITTING, idempotency_key=None)
+    step = next_step(CHANGE, without_key, ad(BEFORE), is_lost=False)
+    assert step == Step(replace(without_key, error=KEY_IS_GONE))
+    arrived = next_step(CHANGE, without_key, ad(SENT), is_lost=False)
+    assert arrived.state.status is RowStatus.COMPLETED
+    late = next_step(CHANGE, without_key, ad(BEFORE), is_lost=True)
+    assert late.request is not None
     assert (late.state.status, late.state.attempts) == (RowStatus.PENDING, 1)
 
 

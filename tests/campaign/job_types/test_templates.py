@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from prefect_staticadslab import StaticAdsLabClient
+from prefect_staticadslab import JobState, StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import (
     HELD,
@@ -222,6 +222,29 @@ def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: P
     assert "nobody can say" in (again.table.states[0].error or "")
     again.hold_expired(now, {"another key"})
     assert again.chunks() == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        replace(sent_at(datetime.now(UTC), KEY_HASH), idempotency_key=None),
+        replace(sent_at(datetime.now(UTC), KEY_HASH), submitted_at=None),
+    ],
+    ids=["key", "age"],
+)
+def test_a_row_whose_key_or_its_age_nobody_knows_is_left_to_people(
+    folder: Path, tmp_path: Path, sent: JobState
+) -> None:
+    """A key that is derived anew is another one in a table that was moved."""
+    output = str(tmp_path / "out.csv")
+    batch = TemplateBatch.open(str(folder), output)
+    batch.table.update(0, replace(sent, facts=batch.table.states[0].facts))
+    batch.table.save_now()
+    moved = str(Path(output).rename(tmp_path / "moved.csv"))
+    again = TemplateBatch.open(str(folder), moved)
+    again.hold_expired(datetime.now(UTC), {KEY_HASH})
+    assert list(again.adoption.held) == [0]
+    assert [ad.position for chunk in again.chunks() for ad in chunk.jobs] == [1]
 
 
 async def test_a_reference_is_known_by_what_it_shows(
