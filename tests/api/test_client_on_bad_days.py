@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,33 @@ async def test_the_time_is_the_apis(timestamp: str | None, hours: int) -> None:
         await client.get_account()
         ahead = client.now() - datetime.now(UTC)
     assert abs(ahead - timedelta(hours=hours)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("status", [202, 402])
+async def test_what_is_answered_as_it_was_before_does_not_say_how_late_it_is(
+    make_request: MakeRequest, status: int
+) -> None:
+    """The clock went back to when the key was first used: rows were marked with that hour."""
+
+    def meta(hours: int) -> dict[str, object]:
+        moment = datetime.now(UTC) + timedelta(hours=hours)
+        return {"meta": {"timestamp": moment.isoformat()}}
+
+    said = {"data": AD} if status == 202 else {"error": {"code": "INSUFFICIENT_BALANCE"}}
+    replies = [
+        answer({"data": {"organization": "O"}, **meta(-5)}),
+        answer({**said, **meta(-20)}, status, idempotent_replayed="true"),
+        answer({"data": AD, **meta(-4)}, 202),
+    ]
+    async with scripted(replies) as server, client_of(server.url) as client:
+        await client.get_account()
+        told = []
+        with suppress(errors.InsufficientBalanceError):
+            await client.create_image_ad(make_request("Once"), idempotency_key="k-1")
+        told.append(client.clock_ahead)
+        await client.create_image_ad(make_request("Twice"), idempotency_key="k-2")
+        told.append(client.clock_ahead)
+    assert [round(ahead / timedelta(hours=1)) for ahead in told] == [-5, -4]
 
 
 def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

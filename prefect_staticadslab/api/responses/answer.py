@@ -87,10 +87,13 @@ def _bounded_text(value: object, at_most: int = bounds.TEXT_LENGTH) -> str:
 
 
 def answered_at(response: APIResponse) -> datetime | None:
-    """When the API answered, by its own clock; None if there is no time in an envelope.
+    """When the API answered, by its own clock; None if there is no time in an envelope, or that of
+    an earlier request's answer.
 
     Only the API puts it there: a proxy's page may be of any age.
     """
+    if _is_replayed(response):
+        return None
     meta = response.body.get("meta") if isinstance(response.body, dict) else None
     return _parse_moment(meta.get("timestamp")) if isinstance(meta, dict) else None
 
