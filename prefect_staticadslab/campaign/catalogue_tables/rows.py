@@ -25,6 +25,12 @@ from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
 from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.files.google_sheets import WORKBOOK_ENDINGS
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.rows.cell_values import formula_error_problems
+from prefect_staticadslab.campaign.rows.columns import (
+    column_positions,
+    repeated_column_problems,
+)
+from prefect_staticadslab.campaign.rows.header_hints import Hints
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
@@ -75,8 +81,8 @@ class ResourceRow:
 
 def read_resource_rows(location: str) -> list[ResourceRow]:
     """Reads a table of resources: a .csv or .tsv with a column `kind`; or an .xlsx, either such a
-    table or with a sheet for each type, named `brands`, `products`, `product_variants` and
-    `audiences`.
+    table or with a sheet for each type, named as the types are in a column `kind`: `brands`,
+    `products`, `product_variants` and `audiences`.
 
     Returns:
         The rows, parents first.
@@ -104,11 +110,8 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
     if storage.suffix(location) in WORKBOOK_ENDINGS:
         content = storage.read_bytes(location)
     if is_workbook(content):
-        types_by_sheet = {table_name(each): each for each in CREATED_TYPES}
-        for name in sheet_names(content):
-            resource_type = types_by_sheet.get(normalized(name).replace(" ", "_").replace("-", "_"))
-            if resource_type is not None:
-                sheets[name] = resource_type
+        types_by_sheet = {name: _parse_resource_type(name) for name in sheet_names(content)}
+        sheets = {name: each for name, each in types_by_sheet.items() if each is not None}
     if not sheets:
         spreadsheet = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
         rows, problems = _read_table(spreadsheet, None, "")
@@ -132,51 +135,57 @@ def _read_table(
 
     Args:
         spreadsheet: What was read.
-        resource_type: The type of all rows; None if each row says its own.
+        resource_type: The type of all rows that say none; None if each row has to.
         sheet: The sheet's name, for messages; "" if only one sheet is read.
 
     Returns:
         The rows that can be read, and what is wrong with rows or with the header.
     """
-    names = list(map(normalized, spreadsheet.header))
+    header, header_row = spreadsheet.header, spreadsheet.header_row
+    found = column_positions(header, KNOWN_COLUMNS)
     required = ["name"] if resource_type else ["kind", "name"]
     problems = [
-        Problem(_in_sheet(f"The column {name} is missing.", sheet), row=1)
-        for name in required
-        if name not in names
+        *(
+            Problem(f"The column {name} is missing.", row=header_row)
+            for name in required
+            if name not in found
+        ),
+        *repeated_column_problems(header, found, header_row),
+        *Hints.for_header(header, found, KNOWN_COLUMNS).problems(header_row),
     ]
-    if problems:
-        return [], problems
-    rows = []
-    for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
-        cells = {
-            name: unescape(plain_text(cell_text(value)).strip())
-            for name, value in reversed(list(zip(names, line, strict=True)))
-            if name in KNOWN_COLUMNS
-        }
-        row, wrong = _read_row(cells, resource_type, number)
-        problems += [replace(p, message=_in_sheet(p.message, sheet)) for p in wrong]
-        if row is not None:
-            rows.append(replace(row, sheet=sheet))
-    return rows, problems
+    rows: list[ResourceRow] = []
+    if not problems:
+        for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
+            cells = {
+                name: unescape(plain_text(cell_text(line[places[0]])).strip())
+                for name, places in found.items()
+            }
+            row, row_problems = _read_row(cells, resource_type, number)
+            problems += row_problems
+            if row is not None:
+                rows.append(replace(row, sheet=sheet))
+    return rows, [replace(p, message=_in_sheet(p.message, sheet)) for p in problems]
 
 
 def _read_row(
     cells: Mapping[str, str], resource_type: ResourceType | None, number: int
 ) -> tuple[ResourceRow | None, list[Problem]]:
-    """A row as a resource to create, and what is wrong with it; None if its type is not known.
+    """A row as a resource to create, and what is wrong with it; None if its type is not known, or a
+    cell holds an error of a formula.
 
     Args:
         cells: The texts of its cells, by column.
-        resource_type: The type of all rows of its sheet; None if the row says its own.
+        resource_type: The type of the rows of its sheet that say none; None if each has to.
         number: The row's number, for messages.
     """
+    if errors := formula_error_problems(number, cells):
+        return None, errors
+    kind = cells.get("kind", "")
+    resource_type = _parse_resource_type(kind) or resource_type
     if resource_type is None:
-        resource_type = _parse_resource_type(cells["kind"])
-        if resource_type is None:
-            known = ", ".join(each.name for each in CREATED_TYPES)
-            says = f"says {shortened(cells['kind'])!r}" if cells["kind"] else "is empty"
-            return None, [Problem(f"{says}. It holds one of {known}.", number, "kind")]
+        known = ", ".join(each.name for each in CREATED_TYPES)
+        says = f"says {shortened(kind)!r}" if kind else "is empty"
+        return None, [Problem(f"{says}. It holds one of {known}.", number, "kind")]
     problems = []
     if not cells["name"]:
         problems.append(
@@ -216,7 +225,7 @@ def _ancestor_count(resource_type: ResourceType) -> int:
 
 
 def _parse_resource_type(text: str) -> ResourceType | None:
-    """The type that a cell names, in the singular or the plural; None if it names none."""
+    """The type that a cell or a sheet names, also in the plural; None if it names none."""
     name = normalized(text).replace(" ", "_").replace("-", "_")
     aliases = {"variant": VARIANT, "variants": VARIANT}
     names = {name: each for each in CREATED_TYPES for name in (each.name, table_name(each))}

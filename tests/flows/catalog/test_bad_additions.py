@@ -62,6 +62,32 @@ from tests.flows.catalog.tables import table_of, write_xlsx
                 "Row 6, column details: is no JSON that can be sent: it is nested more than 100",
             ],
         ),
+        (
+            table_of(
+                "kind,name,brand,description",
+                "brand,#N/A,,#REF!",
+                "#NAME?,A,,",
+                "product,A,#WERT!,",
+                "product,#1 A,B,#N/A is fine",
+            ),
+            [
+                "Row 2, column name: holds #N/A, an error of a formula",
+                "Row 2, column description: holds #REF!, an error of a formula",
+                "Row 3, column kind: holds #NAME?, an error of a formula",
+                "Row 4, column brand: holds #WERT!, an error of a formula",
+            ],
+        ),
+        (
+            table_of("kind,name,descripton,Font,sku", "brand,A,x,Inter,1"),
+            [
+                "Row 1: 'descripton' is not read. Did you mean description?",
+                "Row 1: 'Font' is not read. Did you mean fonts?",
+            ],
+        ),
+        (
+            table_of("kind,name,Brand,brand", "product,A,B,C"),
+            ["Row 1, column brand: is there twice, as 'Brand' and 'brand'."],
+        ),
     ],
 )
 def test_all_that_is_wrong_with_a_table_is_told_with_row_and_column(
@@ -72,6 +98,34 @@ def test_all_that_is_wrong_with_a_table_is_told_with_row_and_column(
     told = str(refused.value).splitlines()
     assert len(told) == len(says)
     assert all(line.startswith(said) for line, said in zip(told, says, strict=True))
+
+
+def test_columns_are_found_however_people_write_them(tmp_path: Path) -> None:
+    header = "Kind,NAME,Brand ID,sort-order,Color Palettes"
+    table = table_of(header, "variant,A,brand_1,3,", 'brand,B,,,"{}"')(tmp_path)
+    with pytest.raises(SpreadsheetError, match="Say which product the product variant belongs to"):
+        read_resource_rows(table)
+    table = table_of(header, "product,A,brand_1,,", 'brand,B,,,"{}"')(tmp_path)
+    brand, product = read_resource_rows(table)
+    assert brand.fields == {"color_palettes": {}}
+    assert product.parents == {"brand_id": "brand_1"}
+
+
+def test_sheets_are_found_in_the_singular_too_and_a_row_may_say_its_own_kind(
+    tmp_path: Path,
+) -> None:
+    sheets: dict[str, list[list[str | None]]] = {
+        "Brand": [["name", "kind", "brand"], ["A", None, None], ["P", "product", "A"]],
+        "Variants": [["name", "product"], ["V", "P"]],
+        "Audience": [["name", "product"], ["N", "P"]],
+    }
+    rows = read_resource_rows(write_xlsx(tmp_path / "new.xlsx", sheets))
+    assert [(row.resource_type.thing, row.name, row.sheet) for row in rows] == [
+        ("brand", "A", "Brand"),
+        ("product", "P", "Brand"),
+        ("product variant", "V", "Variants"),
+        ("audience", "N", "Audience"),
+    ]
 
 
 def test_a_problem_says_in_which_sheet_it_is(tmp_path: Path) -> None:
