@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.web import WebGate
-from prefect_staticadslab.campaign.catalogue_tables.creation import (
+from prefect_staticadslab.campaign.catalogue_tables.additions import (
     Additions,
-    AdditionsOutcome,
     count_by_type,
-    create_additions,
     plan_additions,
     types_to_read,
+)
+from prefect_staticadslab.campaign.catalogue_tables.creation import (
+    AdditionsOutcome,
+    create_additions,
 )
 from prefect_staticadslab.campaign.catalogue_tables.report import (
     COLUMNS,

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from prefect_staticadslab import StaticAdsLabClient
+from prefect_staticadslab.campaign.catalogue_tables.additions import plan_additions, types_to_read
 from prefect_staticadslab.campaign.catalogue_tables.creation import (
     FRESH_KEYS,
     addition_key,
     create_additions,
-    plan_additions,
-    types_to_read,
 )
 from prefect_staticadslab.campaign.catalogue_tables.report import (
     read_catalogue,

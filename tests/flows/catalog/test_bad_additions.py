@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prefect_staticadslab import StaticAdsLabClient
-from prefect_staticadslab.campaign.catalogue_tables.creation import (
+from prefect_staticadslab import Brand, Product, StaticAdsLabClient
+from prefect_staticadslab.campaign.catalogue_tables.additions import (
     plan_additions,
     types_to_read,
 )
@@ -161,4 +161,38 @@ async def test_parents_that_are_nowhere_or_several_and_rows_that_are_there_twice
         "this file",
         "Row 5, column name: 'NEW' is also in row 4",
         "Row 7, column product: There are 2 products called 'Cold Brew Kit'",
+    }
+
+
+async def test_a_parents_id_and_name_that_contradict_each_other_are_told(
+    client: StaticAdsLabClient, tmp_path: Path
+) -> None:
+    brands = [brand async for brand in client.list_resources(Brand)]
+    (harbor,) = (brand.id for brand in brands if brand.name == "Harbor Roast")
+    other = next(brand for brand in brands if brand.id != harbor)
+    products = [product async for product in client.list_resources(Product)]
+    kit = next(product for product in products if product.brand_id == harbor)
+    table = table_of(
+        "kind,name,brand,brand_id,product,product_id",
+        f"product,A,{other.name},{harbor},,",
+        f"product,B,harbor  ROAST,{harbor},,",
+        f"product,C,{harbor},{harbor},,",
+        f"audience,D,,,None such,{kit.id}",
+        f"audience,E,{other.name},,,{kit.id}",
+        f"variant,F,,{other.id},,{kit.id}",
+        f"variant,G,Harbor Roast,{harbor},{kit.name},{kit.id}",
+        f"audience,H,{other.name},{harbor},{kit.name},",
+    )(tmp_path)
+    wanted = read_resource_rows(table)
+    content = await read_catalogue(client, await client.get_account(), types_to_read(wanted))
+    with pytest.raises(SpreadsheetError) as refused:
+        plan_additions(wanted, content)
+    of_harbor = "is of the brand 'Harbor Roast', but"
+    assert {str(problem) for problem in refused.value.problems} == {
+        f"Row 2, column brand_id: {of_harbor} brand says {other.name!r}. Clear one of them.",
+        f"Row 5, column product_id: is of the product {kit.name!r}, but product says 'None such'. "
+        "Clear one of them.",
+        f"Row 6, column product_id: {of_harbor} brand says {other.name!r}. Clear one of them.",
+        f"Row 7, column product_id: {of_harbor} brand_id says {other.id!r}. Clear one of them.",
+        f"Row 9, column brand_id: {of_harbor} brand says {other.name!r}. Clear one of them.",
     }
