@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from prefect_staticadslab.api.errors import ACCOUNT_ERRORS, NotFoundError, StaticAdsLabError
+from prefect_staticadslab.api.errors import (
+    ACCOUNT_ERRORS,
+    IdempotencyConflictError,
+    NotFoundError,
+    StaticAdsLabError,
+)
+from prefect_staticadslab.api.retries.elapsed import elapsed
 from prefect_staticadslab.campaign.catalogue_tables.additions import Addition, Additions
 from prefect_staticadslab.campaign.names.listings import fold_name
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
@@ -39,7 +45,7 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
 
     The idempotency keys come from type, parent and name, so that two runs at once, or a run after
     an interrupted one, create nothing twice. What a key created before is read: if it was deleted
-    or renamed since, it is created anew with the next key.
+    or renamed since, it is created anew with the next key; also if its other fields were others.
 
     Raises:
         AuthenticationError, PermissionDeniedError, InsufficientBalanceError: Nothing more can be
@@ -89,18 +95,25 @@ async def _create_or_find(
         fields: Its other fields, as the API takes them.
 
     Returns:
-        Its id; None if what every key created was deleted or renamed since.
+        Its id; None if what every key created was deleted or renamed since, or had other fields and
+        is not there.
 
     Raises:
         StaticAdsLabError: It could not be created.
     """
     for key_number in range(1, FRESH_KEYS + 1):
-        sent = await client.send_resource(
-            resource_type.resource,
-            idempotency_key=addition_key(resource_type, parent, name, key_number),
-            name=name,
-            **fields,
-        )
+        key = addition_key(resource_type, parent, name, key_number)
+        try:
+            sent = await client.send_resource(
+                resource_type.resource, idempotency_key=key, name=name, **fields
+            )
+        except IdempotencyConflictError:
+            # Either the key was used with other fields, or the first request with it still runs.
+            if client.key_lock(key).may_be_at_work(elapsed()):
+                raise
+            if present_id := await _find_present(client, resource_type, parent, name):
+                return present_id
+            continue
         if not sent.replayed:
             return sent.resource.id
         try:
@@ -110,6 +123,20 @@ async def _create_or_find(
             continue
         if fold_name(present.name) == fold_name(name):
             return present.id
+    return None
+
+
+async def _find_present(
+    client: StaticAdsLabClient, resource_type: ResourceType, parent: str, name: str
+) -> str | None:
+    """The id of a resource of this type, parent and name; None if there is none. `parent` is an id,
+    or "" for a brand."""
+    column = resource_type.parent_column
+    filters = {column: parent} if column else {}
+    async for resource in client.list_resources(resource_type.resource, **filters):
+        is_of_parent = not column or getattr(resource, column) == parent
+        if is_of_parent and fold_name(resource.name) == fold_name(name):
+            return resource.id
     return None
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from prefect_staticadslab import StaticAdsLabClient
+from prefect_staticadslab.api.errors import IdempotencyConflictError
+from prefect_staticadslab.api.retries import key_lock
+from prefect_staticadslab.api.retries.elapsed import elapsed
 from prefect_staticadslab.campaign.catalogue_tables.additions import plan_additions, types_to_read
 from prefect_staticadslab.campaign.catalogue_tables.creation import (
     FRESH_KEYS,
@@ -87,6 +90,56 @@ async def test_what_was_deleted_is_added_anew_although_its_key_is_known(
     (_, brand), (_, product) = outcome.created
     assert simulated.brands[brand]["name"] == "Sea"
     assert simulated.products[product]["brand_id"] == brand
+
+
+WITH_DESCRIPTION = (("kind", "name", "description"), ("brand", "Sea", "fresh"))
+
+
+async def test_what_was_deleted_is_added_anew_with_other_fields(
+    client: StaticAdsLabClient,
+    simulator: SimulatorServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its key was used with another body, and is refused for a day."""
+    monkeypatch.setattr(key_lock, "WORK_SECONDS", 0.05)
+    simulated = simulator.api.catalogue
+    for description in ("fish", "flesh", "fresh"):
+        lines = (WITH_DESCRIPTION[0], ("brand", "Sea", description))
+        _, outcome = await add(client, write_csv(tmp_path / "new.csv", *lines))
+        assert outcome.failed == []
+        brand = simulated.brands.pop(outcome.created[0][1])
+        assert brand["description"] == description
+
+
+async def test_what_another_run_adds_meanwhile_with_other_fields_is_not_added_twice(
+    client: StaticAdsLabClient,
+    simulator: SimulatorServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(key_lock, "WORK_SECONDS", 0.05)
+    wanted = read_resource_rows(write_csv(tmp_path / "new.csv", *WITH_DESCRIPTION))
+    content = await read_catalogue(client, await client.get_account(), types_to_read(wanted))
+    _, before = await add(client, write_csv(tmp_path / "other.csv", *BRAND_AND_PRODUCT[:2]))
+    outcome = await create_additions(client, plan_additions(wanted, content))
+    assert [i for _, i in outcome.created] == [i for _, i in before.created]
+    assert [b["name"] for b in simulator.api.catalogue.brands.values()].count("Sea") == 1
+
+
+async def test_while_a_request_with_the_key_may_still_run_no_other_key_is_used(
+    client: StaticAdsLabClient,
+    simulator: SimulatorServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refusing(*_: object, idempotency_key: str, **fields: object) -> None:
+        client.key_lock(idempotency_key).note_sent(elapsed())
+        raise IdempotencyConflictError("In use.", status=409, code="IDEMPOTENCY_CONFLICT")
+
+    monkeypatch.setattr(client, "send_resource", refusing)
+    _, outcome = await add(client, write_csv(tmp_path / "new.csv", *WITH_DESCRIPTION))
+    assert [reason.split(".")[0] for _, reason in outcome.failed] == ["In use"]
 
 
 async def test_what_is_deleted_again_and_again_is_told_as_not_created(
