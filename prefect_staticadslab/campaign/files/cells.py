@@ -82,6 +82,7 @@ class Spreadsheet:
         notes: What was chosen in reading it, such as a sheet or an encoding: a sentence each.
         hidden_rows: How many of its rows a spreadsheet program hides.
         header_row: The number of the row with the columns' names.
+        other_sheets: The names of a workbook's sheets that were not read.
     """
 
     header: tuple[str, ...]
@@ -91,6 +92,7 @@ class Spreadsheet:
     notes: tuple[str, ...] = ()
     hidden_rows: int = 0
     header_row: int = 1
+    other_sheets: tuple[str, ...] = ()
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, row_numbers: tuple[int, ...]) -> Self:

@@ -34,6 +34,7 @@ from prefect_staticadslab.campaign.table.table_on_disk import (
     check_location,
     lines_of,
     lines_to_keep,
+    lost_sheets_notes,
     match_lines,
     read_earlier,
     read_existing,
@@ -66,7 +67,7 @@ class JobTable(Generic[Q]):
         resumed: Whether an earlier run's table was found.
         earlier_jobs: What the spreadsheet says of its rows' jobs, if it is a result table.
         selected_by: The options that selected some of the rows for this run; "" for all rows.
-        notes, hidden_rows: How the spreadsheet was read; see `Spreadsheet`.
+        notes, hidden_rows: How the spreadsheet, and what was found, were read; see `Spreadsheet`.
         header: The names of all columns, in the order in which they are written.
     """
 
@@ -122,6 +123,7 @@ class JobTable(Generic[Q]):
                 table.resumed = True
                 written = read_earlier(location, job_type)
                 check_record(written, job_type, location)
+                table.notes += lost_sheets_notes(written, location)
                 table._merge_lines(written, by_content=True)
                 table._other_run_states.clear()
             table._checkpoints.begin(version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prefect_staticadslab.campaign.errors import (
     CampaignError,
@@ -15,6 +15,7 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     column_key,
+    shortened,
 )
 from prefect_staticadslab.campaign.files.formats.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, read_spreadsheet
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 class OutputError(CampaignError):
     """The result table cannot be written where it should be. The message says why."""
 
+
+_SHOWN_NAMES: Final = 200
+"""How many characters of sheets' names are told."""
 
 Line: TypeAlias = tuple[int, CampaignRow[Q], JobState]
 """A line of a table on disk: its place among the lines, the row that it is, and the row's state."""
@@ -209,6 +213,15 @@ def _no_table_message(location: str, notes: Sequence[str], is_output: bool) -> s
         f"{location} exists, and is not a result table of this program, so it is left alone. "
         f"Choose another output, or move that file away.{read}"
     )
+
+
+def lost_sheets_notes(table: Spreadsheet, location: str) -> tuple[str, ...]:
+    """A note that a result table has sheets that the next write leaves out; () if it has none."""
+    if not table.other_sheets:
+        return ()
+    names = shortened(", ".join(table.other_sheets), _SHOWN_NAMES)
+    name = locations.redacted(storage.name(location))
+    return (f"{name} without its other sheets ({names}), which are lost when it is written",)
 
 
 def missing_message(found: ResultColumns) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ def read_workbook(
     hint = "" if sheet or len(sheets) < 2 else f" {_sheets_hint(sheets)}"  # noqa: PLR2004
     if table.is_empty:
         raise SpreadsheetError([Problem(f"The sheet is empty.{hint}")])
-    return _checked_spreadsheet(
+    spreadsheet = _checked_spreadsheet(
         table,
         notes,
         known_columns,
@@ -105,6 +105,8 @@ def read_workbook(
         may_be_empty=may_be_empty,
         no_rows_hint=hint,
     )
+    others = tuple(each.name for each in sheets if each is not table.sheet)
+    return replace(spreadsheet, other_sheets=others)
 
 
 def sheet_names(content: bytes) -> list[str]:
