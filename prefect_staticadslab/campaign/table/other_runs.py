@@ -63,13 +63,31 @@ class OtherRuns:
 
     def __init__(self) -> None:
         self._marked_here: set[int] = set()
+        self._in_other_words: set[int] = set()
         self._news: set[int] = set()
         self._must_show_alive = False
         self._last_shown_alive = -math.inf  # by a monotonic clock, in seconds
 
-    def note_own_marks(self, positions: Iterable[int]) -> None:
-        """Notes that this run is about to mark these rows, and to send them."""
-        self._marked_here.update(positions)
+    def note_own_marks(self, positions: Iterable[int]) -> list[int]:
+        """Notes that this run is about to mark these rows, and to send them.
+
+        Returns:
+            Those of them that it may mark: not the ones that `state_to_send` keeps from being sent.
+        """
+        own = [position for position in positions if position not in self._in_other_words]
+        self._marked_here.update(own)
+        return own
+
+    def note_other_words(self, position: int) -> None:
+        """Notes that another run asks for a row in other words than those this run planned it in:
+        it writes a number or a date differently."""
+        self._in_other_words.add(position)
+
+    def state_to_send(self, position: int, state: JobState) -> JobState:
+        """A row's state by which this run sends it, or not: pending, so that it is not sent, if
+        another run asks for it in other words, and there is no ad. A key is for the same words."""
+        is_left = position in self._in_other_words and not state.has_ad
+        return JobState(attempts=state.attempts) if is_left else state
 
     def note_read(
         self, position: int, theirs: JobState, last: JobState, ours: JobState, merged: JobState

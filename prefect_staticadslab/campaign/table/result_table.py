@@ -124,7 +124,7 @@ class JobTable(Generic[Q]):
                 written = read_earlier(location, job_type)
                 check_record(written, job_type, location)
                 table.notes += lost_sheets_notes(written, location)
-                table._merge_lines(written, by_content=True)
+                table._merge_lines(written)
                 table._other_run_states.clear()
             table._checkpoints.begin(version)
         return table
@@ -161,11 +161,11 @@ class JobTable(Generic[Q]):
         self._checkpoints.saved_states = list(states)
         self.states = [with_picture_of(ours.get(state.job_id or ""), state) for state in states]
 
-    def _merge_lines(self, written: Spreadsheet, *, by_content: bool = False) -> None:
-        """Merges a table on disk into this one: states, columns, and rows that were removed.
-        For `by_content` see `match_lines`."""
+    def _merge_lines(self, written: Spreadsheet) -> None:
+        """Merges a table on disk into this one: states, columns, and rows that were removed."""
         lines = lines_of(written, self.job_type, self.location)
-        found, rest, respelled = match_lines(self.rows, lines, self.job_type, by_content=by_content)
+        known = list(zip(self.states, self._checkpoints.saved_states, strict=True))
+        found, rest, respelled = match_lines(self.rows, known, lines, self.job_type)
         for position in respelled:
             self._take_request(position, found[position], written)
         for position, (_, _, state) in found.items():
@@ -177,9 +177,10 @@ class JobTable(Generic[Q]):
 
     def _take_request(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
         """Gives a row the request that its line on disk has, and its prompt: its ad was made so."""
+        self._checkpoints.other_runs.note_other_words(position)
         self.frame = with_earlier_prompt(self.frame, position, written, line[0])
-        self.rows[position] = replace(line[1], number=self.rows[position].number)
-        state, request = self.states[position], line[1].request
+        row, state, request = self.rows[position], self.states[position], line[1].request
+        self.rows[position] = replace(line[1], number=row.number, postponed=row.postponed)
         self.states[position] = replace(state, request_hash=self.job_type.hash_of(request))
 
     def _merge_columns(
@@ -295,20 +296,21 @@ class JobTable(Generic[Q]):
         """Updates rows that are about to be sent, and returns once that is on disk.
 
         Returns:
-            The state of each of these rows by then, also from another run that wrote the table.
+            The state of each of these rows by then, also from another run that wrote the table;
+            see `OtherRuns.state_to_send`.
 
         Raises:
             CampaignError: See `save`.
         """
-        self._checkpoints.other_runs.note_own_marks(changes)
-        for position, state in changes.items():
+        runs = self._checkpoints.other_runs
+        for position in runs.note_own_marks(changes):
             # A row that another run has an ad for by now is left as it is.
             if position not in self._other_run_states or not self.states[position].has_ad:
-                self.update(position, state)
+                self.update(position, changes[position])
         # What else is to be sent at this moment is written along with it.
         await asyncio.sleep(0)
         await self.save()
-        return {position: self.states[position] for position in changes}
+        return {p: runs.state_to_send(p, self.states[p]) for p in changes}
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
         """Merges what other runs have written, and returns the states of those of these rows that
@@ -317,9 +319,7 @@ class JobTable(Generic[Q]):
         return {position: self.states[position] for position in news}
 
     async def save(self) -> None:
-        """Writes the table, if anything that is known by now is not on disk yet. Raises
-        `StorageError` if it cannot be written, also when tried again; `OutputError` if what is at
-        `location` by now is no table of this program."""
+        """Writes the table, if what is known by now is not all on disk; see `Checkpoints.save`."""
         await self._checkpoints.save()
 
     def save_now(self) -> None:

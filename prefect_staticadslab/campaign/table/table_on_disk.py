@@ -55,31 +55,6 @@ Line: TypeAlias = tuple[int, CampaignRow[Q], JobState]
 """A line of a table on disk: its place among the lines, the row that it is, and the row's state."""
 
 
-def _lines_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[Line[Q]]]:
-    """The lines by what they ask for; of those that ask for the same, pending ones come first."""
-    found: dict[str, list[Line[Q]]] = {}
-    for line in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
-        found.setdefault(line[1].request.model_dump_json(), []).append(line)
-    return found
-
-
-def _respelled_lines(
-    rows: Mapping[int, CampaignRow[Q]], lines: Iterable[Line[Q]], job_type: JobType[Q]
-) -> dict[int, Line[Q]]:
-    """The lines of rows whose numbers or dates are written differently by now, by position.
-
-    Only of lines that have, or may have, an ad: for any other a new one can be made.
-
-    Args:
-        rows: The rows without a line, by their positions.
-        lines: The table's lines that are no row's.
-        job_type: Of what jobs they are.
-    """
-    rest = [line for line in lines if line[2].has_ad or line[2].status is RowStatus.SUBMITTING]
-    found = job_type.find_respelled(rows, [row for _, row, _ in rest])
-    return {position: rest[number] for position, number in found.items()}
-
-
 def with_earlier_prompt(
     frame: pd.DataFrame, position: int, written: Spreadsheet, line: int
 ) -> pd.DataFrame:
@@ -113,8 +88,7 @@ def lines_to_keep(removed: Sequence[Line[Q]]) -> list[Line[Q]]:
     contents: set[str] = set()
     for line, row, state in reversed(removed):
         content = row.request.model_dump_json()
-        has_ad = state.job_id is not None or state.status is RowStatus.SUBMITTING
-        if has_ad or content in contents:
+        if _may_have_job(state) or content in contents:
             contents.add(content)
             kept.append((line, row, state))
     return kept[::-1]
@@ -255,70 +229,99 @@ def lines_of(table: Spreadsheet, job_type: JobType[Q], location: str | None) -> 
 
 def match_lines(
     rows: Sequence[CampaignRow[Q]],
+    known: Sequence[tuple[JobState, JobState]],
     lines: Sequence[Line[Q]],
     job_type: JobType[Q],
-    *,
-    by_content: bool,
 ) -> tuple[dict[int, Line[Q]], list[Line[Q]], frozenset[int]]:
     """Finds each row's line in a result table.
 
-    A line is the row's that has its identity. One that somebody edited in the table is first the
-    row's that its `request_hash` is of, and only then the row's that it shows.
+    A line with a row's job or idempotency key is that row's, wherever somebody moved it; any other
+    is the row's that has its identity. What is left goes to rows that ask for the same: equal ones
+    of a table that was sorted, or one under another `row_id`, as the column is new, or a program
+    made `7` of `007`. A line that was edited is first the row's that its `request_hash` is of, and
+    only then the row's that it shows. By what it asks for, no row that may have a job gets another.
 
     Args:
         rows: The rows in memory.
+        known: What is known of each, and what of it was on disk when that was last read or written.
         lines: The table's lines.
         job_type: Of what jobs they are.
-        by_content: Whether a row that is not in it may be one that asks for the same ad under
-            another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
 
     Returns:
         Rows' lines, by the rows' positions; the lines that are no row's, in order; and the
         positions of rows whose lines write a number or a date of the same request differently.
     """
     found: dict[int, Line[Q]] = {}
-    edited = {line for line, row, state in lines if _is_edited(row, state, job_type)}
     rest = {line[0]: line for line in lines}
-    identities = {line[1].identity: line for line in lines if line[0] not in edited}
-    hashes: dict[str | None, list[Line[Q]]] = {}
-    respelled: dict[int, Line[Q]] = {}
+    shown = {line: job_type.hash_of(row.request) for line, row, _ in lines}
+    asked = {line: state.request_hash or shown[line] for line, _, state in lines}
+    identities = [row.identity for row in rows]
+    hashes = [
+        state.request_hash or job_type.hash_of(row.request)
+        for row, (state, _) in zip(rows, known, strict=True)
+    ]
+    # A mark that is being written is not sent yet, so that another run's may take its place.
+    has_own = [now.has_ad or _may_have_ad(saved) for now, saved in known]
+    owners: dict[tuple[str | None, str], list[int]] = {}
+    for position, mark in ((p, mark) for p, states in enumerate(known) for mark in _marks(*states)):
+        owners.setdefault((mark, hashes[position]), []).append(position)
 
-    def take(position: int, line: Line[Q] | None) -> None:
-        """Makes a line a row's, unless it is None or another row's already."""
-        if line is not None and rest.pop(line[0], None) is not None:
-            found[position] = line
+    def take_by(
+        name_of: Callable[[Line[Q]], str | None], names: Sequence[str], *, any_job: bool = False
+    ) -> None:
+        """Makes lines those of rows of the same name; of several, by `_rank`."""
+        named: dict[str | None, list[Line[Q]]] = {}
+        for line in sorted(rest.values(), key=_rank):
+            named.setdefault(name_of(line), []).append(line)
+        for position, name in enumerate(names):
+            same, is_free = named.get(name, []), any_job or not has_own[position]
+            free = (each for each in same if is_free or not _may_have_job(each[2]))
+            if position not in found and (taken := next(free, None)):
+                same.remove(taken)
+                found[position] = rest.pop(taken[0])
 
-    for position, row in enumerate(rows):
-        take(position, identities.get(row.identity))
-    if edited:  # first by what their ads were made for, then by what they show
-        for line in reversed(rest.values()):
-            hashes.setdefault(line[2].request_hash, []).append(line)
-        for position in _unmatched(rows, found):
-            same = hashes.get(job_type.hash_of(rows[position].request))
-            take(position, same.pop() if same else None)
-        identities = {line[1].identity: line for line in rest.values()}
-        for position in _unmatched(rows, found):
-            take(position, identities.get(rows[position].identity))
-    if by_content:
-        contents = _lines_by_content(rest.values())
-        for position in _unmatched(rows, found):
-            if candidates := contents.get(rows[position].request.model_dump_json()):
-                take(position, candidates.pop())
-        unmatched = {position: rows[position] for position in _unmatched(rows, found)}
-        respelled = _respelled_lines(unmatched, rest.values(), job_type)
-        for position, line in respelled.items():
-            take(position, line)
+    for place, _, state in lines:
+        own = [p for mark in _marks(state) for p in owners.get((mark, asked[place]), ())]
+        for position in [p for p in own if p not in found][:1]:
+            found[position] = rest.pop(place)
+    unedited = {place for place, name in asked.items() if name == shown[place]}
+    take_by(
+        lambda line: line[1].identity if line[0] in unedited else None, identities, any_job=True
+    )
+    take_by(lambda line: asked[line[0]], hashes)
+    take_by(lambda line: line[1].identity, identities)
+    take_by(lambda line: shown[line[0]], hashes)
+    unsent = {
+        position: row
+        for position, row in enumerate(rows)
+        if position not in found and not has_own[position] and not row.removed
+    }
+    jobs = [line for line in rest.values() if _may_have_ad(line[2])]
+    respelled = job_type.find_respelled(unsent, [row for _, row, _ in jobs])
+    found |= {position: rest.pop(jobs[number][0]) for position, number in respelled.items()}
     return found, list(rest.values()), frozenset(respelled)
 
 
-def _is_edited(row: CampaignRow[Q], state: JobState, job_type: JobType[Q]) -> bool:
-    """Whether somebody changed in the table what a line asks for."""
-    return state.request_hash not in (None, job_type.hash_of(row.request))
+def _may_have_job(state: JobState) -> bool:
+    """Whether a row with this state has a job, or was perhaps sent."""
+    return state.job_id is not None or state.status is RowStatus.SUBMITTING
 
 
-def _unmatched(rows: Sequence[CampaignRow[Q]], found: Mapping[int, Line[Q]]) -> list[int]:
-    """The positions of the rows that have no line in `found`."""
-    return [position for position in range(len(rows)) if position not in found]
+def _may_have_ad(state: JobState) -> bool:
+    """The same, but for a job that failed."""
+    return state.has_ad or state.status is RowStatus.SUBMITTING
+
+
+def _rank(line: Line[Any]) -> tuple[bool, bool, bool]:
+    """Sorts lines with ads before those that may have one, and these before what was refused."""
+    state = line[2]
+    return not state.has_ad, not _may_have_ad(state), state.status is RowStatus.PENDING
+
+
+def _marks(*states: JobState) -> list[str]:
+    """The ids of jobs and the idempotency keys of a row's states, by which its line is known."""
+    marks = [mark for state in states for mark in (state.job_id, state.idempotency_key)]
+    return [mark for mark in marks if mark]
 
 
 def table_parts(

@@ -42,6 +42,12 @@ def spreadsheet(prompts: Sequence[str]) -> Spreadsheet:
     return Spreadsheet.from_frame(frame, tuple(range(2, 2 + len(prompts))))
 
 
+def with_column(sheet: Spreadsheet, name: str, cells: Sequence[str | None]) -> Spreadsheet:
+    """A spreadsheet with one more column."""
+    frame = sheet.frame.assign(**{name: pd.Series(list(cells), dtype=object)})
+    return Spreadsheet.from_frame(frame, sheet.row_numbers)
+
+
 def new_place() -> str:
     return f"memory://merging/{next(_numbers)}.csv"
 
@@ -181,7 +187,7 @@ def test_a_row_that_got_a_row_id_or_lost_a_zero_of_it_keeps_its_ad() -> None:
     for ids in ([None, None], ["007", "008"], ["7", "8"]):
         sheet = spreadsheet(["a", "b"])
         if ids[0] is not None:
-            sheet.frame["row_id"] = pd.Series(ids, dtype=object)
+            sheet = with_column(sheet, "row_id", ids)
         table = ImageAdTable.open(place, sheet)
         if not table.resumed:
             for position in range(2):
