@@ -63,6 +63,7 @@ class OtherRuns:
 
     def __init__(self) -> None:
         self._marked_here: set[int] = set()
+        self._decided_here: set[int] = set()
         self._in_other_words: set[int] = set()
         self._news: set[int] = set()
         self._must_show_alive = False
@@ -77,6 +78,11 @@ class OtherRuns:
         own = [position for position in positions if position not in self._in_other_words]
         self._marked_here.update(own)
         return own
+
+    def note_own_decision(self, position: int) -> None:
+        """Notes that this run has taken back what the table says of a row, such as that it may have
+        been sent: that is no news as long as no other run writes it anew."""
+        self._decided_here.add(position)
 
     def note_other_words(self, position: int) -> None:
         """Notes that another run asks for a row in other words than those this run planned it in:
@@ -102,12 +108,14 @@ class OtherRuns:
             merged: What both know together; see `merge_states`.
 
         Returns:
-            The state to keep of the row: `ours` if this run marks it and nobody else wrote it,
-            else `merged`, with a later mark if another run has marked it, too.
+            The state to keep of the row: `ours` if this run marks it, or has decided what became
+            of it, and nobody else wrote it; else `merged`, with a later mark if another run has
+            marked it, too.
         """
         if _compared_fields(theirs) == _compared_fields(last):
-            # Of what it sends itself, no other run has said anything.
-            return ours if position in self._marked_here else merged
+            # Of what it sends or decides itself, no other run has said anything.
+            is_own = position in self._marked_here or position in self._decided_here
+            return ours if is_own else merged
         self._news.add(position)
         is_mark = theirs.status is merged.status is RowStatus.SUBMITTING
         if position not in self._marked_here or not is_mark or theirs.asked_at is None:

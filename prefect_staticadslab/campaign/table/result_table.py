@@ -171,8 +171,7 @@ class JobTable(Generic[Q]):
         for position, (_, _, state) in found.items():
             self._merge_state(position, state)
         kept = lines_to_keep(rest)
-        places = {position: line for position, (line, _, _) in found.items()}
-        self._merge_columns(written, places, kept)
+        self._merge_columns(written, found, kept)
         self._append_removed(kept)
 
     def _take_request(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
@@ -184,16 +183,16 @@ class JobTable(Generic[Q]):
         self.states[position] = replace(state, request_hash=self.job_type.hash_of(request))
 
     def _merge_columns(
-        self, written: Spreadsheet, lines: Mapping[int, int], kept: Sequence[Line[Q]]
+        self, written: Spreadsheet, found: Mapping[int, Line[Q]], kept: Sequence[Line[Q]]
     ) -> None:
         """Takes the columns that people added on disk, their order and widths, and adds to `frame`
-        the lines in `kept`. `lines` says which line on disk is which row's, by position."""
+        the lines in `kept`. `found` says which line on disk is which row's, by position."""
         results = list(self.job_type.columns)
         self.frame = with_added_columns(
             self.frame,
             self._input_columns,
             without_result_columns(written, results),
-            lines,
+            {position: line for position, (line, _, _) in found.items()},
             kept=[line for line, _, _ in kept],
             is_read=self.job_type.is_read,
             removed={position for position, row in enumerate(self.rows) if row.removed},
@@ -274,6 +273,7 @@ class JobTable(Generic[Q]):
         if owner != position:
             self._store_state(owner, JobState(attempts=self.states[owner].attempts))
             self._other_run_states.pop(owner, None)
+            self._checkpoints.other_runs.note_own_decision(owner)
         return True
 
     def _owner(self, job_id: str | None, *, default: int) -> int:
@@ -290,6 +290,7 @@ class JobTable(Generic[Q]):
         else:
             state = JobState(attempts=max(0, state.attempts - 1))
         self._other_run_states.pop(position, None)
+        self._checkpoints.other_runs.note_own_decision(position)
         self.update(position, state)
 
     async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:

@@ -250,3 +250,46 @@ async def test_a_row_in_other_words_stays_unselected(
     await second.look([0])
     assert [(row.postponed, row.number) for row in second.rows] == [(True, 2)]
     assert second.states[0].idempotency_key == KEYS[0]
+
+
+def add_notes(table: ImageAdTable) -> None:
+    """Somebody writes a column of their own beside a run's table, and changes nothing else."""
+    location = str(table.location)
+    header, *lines = storage.read_bytes(location).decode().splitlines()
+    noted = [f"{header},Notes", *(f"{line},mine" for line in lines)]
+    storage.write_bytes(location, "\n".join(noted).encode())
+
+
+def test_what_was_never_sent_stays_so_when_somebody_else_writes_the_table_first() -> None:
+    place = new_place()
+    running(spreadsheet("ab"), [marked(0), marked(1)], place)
+    table = ImageAdTable.open(place, spreadsheet("a"))
+    table.note_never_sent(0, "It was never created.")
+    table.note_never_sent(1, "It was never created.")
+    add_notes(table)
+    table.save_now()
+    assert known(table) == [(RowStatus.PENDING, None, None), (RowStatus.FAILED, None, None)]
+    assert table.frame["Notes"].tolist() == ["mine", "mine"]
+    again = ImageAdTable.open(place, spreadsheet("a"))
+    assert again.states[0].status is RowStatus.PENDING
+
+
+async def test_what_was_never_sent_is_another_runs_once_that_has_marked_it() -> None:
+    place = new_place()
+    running(spreadsheet("a"), [marked(0)], place)
+    ours, theirs = (ImageAdTable.open(place, spreadsheet("a")) for _ in range(2))
+    ours.note_never_sent(0, "It was never created.")
+    await theirs.before_send({0: replace(marked(1), attempts=2)})
+    ours.save_now()
+    assert [state.idempotency_key for state in ours.states] == [KEYS[1]]
+
+
+def test_an_ad_that_a_row_gave_back_does_not_return_when_somebody_else_writes_the_table() -> None:
+    place = new_place()
+    running(spreadsheet("a"), [completed(0)], place)
+    table = ImageAdTable.open(place, spreadsheet(["a, as Excel wrote it"]))
+    assert table.assign_job(0, "ia_0")
+    table.update(0, completed(0))
+    add_notes(table)
+    table.save_now()
+    assert [state.job_id for state in table.states] == ["ia_0", None]
