@@ -16,6 +16,7 @@ from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
+from prefect_staticadslab.campaign.job_types.mixed_tables import check_not_simulated
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
@@ -140,11 +141,14 @@ async def prepare(
 
     Raises:
         BudgetError: It could cost more than `max_spend_usd`.
+        OutputError: The table was made with a simulator, and the API is the real one.
         KeyRefusedError: A key is not accepted, or lacks a scope; the API is out of reach; or the
             keys are of different organizations.
         SpreadsheetError: Rows are wrong; the message lists all of them.
         StaticAdsLabError: The API could not be asked about rows.
     """
+    if clients:
+        check_not_simulated(batch.table, clients[0].base_url)
     plan = Plan.of(batch.table)
     plan.check_budget(max_spend_usd)
     organization, unchecked = "", 0

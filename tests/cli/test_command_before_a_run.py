@@ -184,4 +184,4 @@ def test_real_ads_and_simulated_ones_are_not_mixed(
     made.table.update(0, real)
     made.table.save_now()
     assert main([place, str(tmp_path / "out.csv"), "--simulate"]) == 2
-    assert "holds real ads" in capsys.readouterr().err
+    assert "was made with the real API" in capsys.readouterr().err

@@ -177,7 +177,7 @@ def test_a_simulation_of_names_is_not_mixed_into_real_ads(
     made.table.save_now()
     place = write(tmp_path, ("Harbor Roast", "Cold Brew Kit", "", "*", "*", "", ""))
     assert main([place, str(tmp_path / "out.csv"), "--simulate"]) == 2
-    assert "holds real ads" in capsys.readouterr().err
+    assert "was made with the real API" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import urlsplit
 
-from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account, ImageAdRequest
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.job_types.mixed_tables import check_not_simulated
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.id_check import check_ids
@@ -117,23 +116,10 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         if brief.earlier.result_positions:
             table.take_over_earlier_jobs(brief.spreadsheet, brief.location, again=again)
         if base_url:
-            _check_not_simulated(table, base_url)
+            check_not_simulated(table, base_url)
         if selection != ALL_ROWS:
             postpone_unselected(table, selection)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)
-
-    def check_no_real_ads(self) -> None:
-        """Raises if the table holds ads of a real API, which no simulator's may be mixed into.
-
-        Raises:
-            OutputError: It does: some picture is not on this machine.
-        """
-        urls = [state.image_url for state in self.table.states if state.image_url]
-        if any(not _is_local(url) for url in urls):
-            raise OutputError(
-                f"{_ads_location(self.table)} holds real ads. Choose another output for a "
-                f"simulation.{_AGAIN if self.table.earlier_jobs else ''}"
-            )
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:
         """Asks the API about every id of the rows that are to be created; see `Batch.check`.
@@ -173,34 +159,3 @@ def check_output(brief: Brief, output: str) -> None:
     if brief.location and storage.canonical(brief.location) == storage.canonical(output):
         raise OutputError("The output is the spreadsheet itself. Choose another file name.")
     check_location(output)
-
-
-def _check_not_simulated(table: ImageAdTable, base_url: str) -> None:
-    """Raises an `OutputError` if a table with a simulator's pictures is to be used with a real API.
-
-    A simulator's pictures have addresses of this machine.
-    """
-    simulated = any(_is_local(state.image_url) for state in table.states if state.image_url)
-    if simulated and not _is_local(base_url):
-        raise OutputError(
-            f"{_ads_location(table)} was made with a simulator: its pictures are on this machine. "
-            f"Choose another output for the real ads.{_AGAIN if table.earlier_jobs else ''}"
-        )
-
-
-_AGAIN: Final = " If it is the spreadsheet, then --again makes all of its ads anew."
-
-
-def _ads_location(table: ImageAdTable) -> str | None:
-    """The file that says which ads there are by now: the spreadsheet, if it is a result table and
-    this campaign has none yet; else the result table, or None if the campaign keeps none."""
-    taken_over = table.earlier_jobs and not table.resumed
-    return table.earlier_jobs.source if table.earlier_jobs and taken_over else table.location
-
-
-def _is_local(url: str) -> bool:
-    """Whether an address is on this machine; False if it cannot be parsed."""
-    try:
-        return is_loopback(urlsplit(url).hostname or "")
-    except ValueError:
-        return False

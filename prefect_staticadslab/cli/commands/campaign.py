@@ -285,6 +285,7 @@ async def _prepare(
         CampaignError, StaticAdsLabError: Something is wrong, or costs more than `--max-spend-usd`.
     """
     from prefect_staticadslab.campaign.campaign import prepare, read_campaign
+    from prefect_staticadslab.campaign.job_types.mixed_tables import check_not_real
     from prefect_staticadslab.campaign.pictures.captions import check_naming_column
     from prefect_staticadslab.campaign.rows.row_selection import RowSelection
     from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, clients_of
@@ -307,7 +308,7 @@ async def _prepare(
         if given.name_pictures_by:
             check_naming_column(current.table, given.name_pictures_by)
         if given.simulate:
-            current.check_no_real_ads()
+            check_not_real(current.table)
         return current
 
     # What says everything in ids is checked before anything is imported that asks the API.

@@ -51,6 +51,10 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
     from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
+    from prefect_staticadslab.campaign.job_types.mixed_tables import (
+        check_not_real,
+        check_not_simulated,
+    )
     from prefect_staticadslab.campaign.reports.job_words import TEMPLATES
     from prefect_staticadslab.campaign.reports.plan import Plan
 
@@ -66,6 +70,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         say("Dry run: nothing was created.")
         return COMPLETED
     credentials = obtain_credentials(given, stack)
+    check_not_simulated(batch.table, credentials.base_url)
+    if given.simulate:
+        check_not_real(batch.table)
     # The run, here or in Prefect, is given what `given` holds from here on.
     given.max_spend_usd = confirm_cost(plan, given, TEMPLATES)
     set_folder_for_simulated_pictures(given)

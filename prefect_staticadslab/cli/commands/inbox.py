@@ -53,7 +53,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.campaign.files import storage
     from prefect_staticadslab.campaign.files.date_patterns import moment_of
     from prefect_staticadslab.campaign.inbox.scan import Inbox
-    from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
+    from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
+    from prefect_staticadslab.campaign.job_types.mixed_tables import check_not_real
 
     began = datetime.now(UTC)
     moment = moment_of(began, given.time_zone)
@@ -67,7 +68,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         )
         for waiting in box.scan().waiting:
             if storage.exists(waiting.output):
-                Campaign("", ImageAdTable.reopen(waiting.output)).check_no_real_ads()
+                check_not_real(ImageAdTable.reopen(waiting.output))
     if not given.dry_run:
         say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
     from prefect_staticadslab.campaign.runs.inbox import (

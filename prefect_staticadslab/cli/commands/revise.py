@@ -52,6 +52,10 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     """
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
+    from prefect_staticadslab.campaign.job_types.mixed_tables import (
+        check_not_real,
+        check_not_simulated,
+    )
     from prefect_staticadslab.campaign.job_types.revisions import Revisions
     from prefect_staticadslab.campaign.reports.job_words import REVISIONS
     from prefect_staticadslab.campaign.reports.plan import Plan
@@ -63,6 +67,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     plan = Plan.of(revisions.table)
     plan.check_budget(limit_given(given))
     credentials = obtain_credentials(given, stack)
+    check_not_simulated(revisions.table, credentials.base_url)
+    if given.simulate:
+        check_not_real(revisions.table)
     is_dry = given.dry_run
     given.max_spend_usd = (
         limit_for(plan.total_usd) if is_dry else confirm_cost(plan, given, REVISIONS)
