@@ -297,8 +297,7 @@ class JobTable(Generic[Q]):
         """Updates rows that are about to be sent, and returns once that is on disk.
 
         Returns:
-            The state of each of these rows by then, also from another run that wrote the table;
-            see `OtherRuns.state_to_send`.
+            The states of these rows by then, also from another run; see `OtherRuns.state_to_send`.
 
         Raises:
             CampaignError: See `save`.
