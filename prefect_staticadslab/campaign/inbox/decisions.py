@@ -188,7 +188,7 @@ def changed_names(before: Iterable[StoredFile], after: Iterable[StoredFile]) -> 
     return frozenset(file.name for file in after if file not in unchanged)
 
 
-def is_final(rows: Iterable[JobState], *, with_pictures: bool) -> bool:
+def is_final(rows: Iterable[JobState], *, with_pictures: bool, with_failures: bool = True) -> bool:
     """Whether every row has failed, or is completed, with its picture on disk if asked for.
 
     A row that failed after all attempts is done: otherwise every schedule would try it again, for
@@ -197,9 +197,10 @@ def is_final(rows: Iterable[JobState], *, with_pictures: bool) -> bool:
     Args:
         rows: What is known of each.
         with_pictures: Whether the pictures are to be downloaded, too.
+        with_failures: Whether those that failed are done; not if no attempt was left to their run.
     """
     return all(
-        state.status is RowStatus.FAILED
+        (state.status is RowStatus.FAILED and with_failures)
         or (state.is_completed and (bool(state.image_path) or not with_pictures))
         for state in rows
     )

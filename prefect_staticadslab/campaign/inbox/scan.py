@@ -158,9 +158,8 @@ class Inbox:
         )
         unwritable = {file.name for file in spreadsheets if not _is_utf8(file.name)}
         spreadsheets = [file for file in spreadsheets if file.name not in unwritable]
-        unsettled: frozenset[str] = frozenset()
-        if before is not None:
-            unsettled = decisions.changed_names(before, spreadsheets)
+        looked_at = spreadsheets if before is None else before
+        unsettled = decisions.changed_names(looked_at, spreadsheets)
         present = [file.name for file in _list_folder(self.results)]
         decision_by_name: dict[str, Decision] = {}
         fingerprints: dict[str, str] = {}
@@ -289,6 +288,7 @@ def write_end_note(
     table: ImageAdTable,
     *,
     with_pictures: bool,
+    with_failures: bool = True,
     started_usd: Decimal = NOTHING,
 ) -> bool:
     """Writes into the note what a run has started, and "finished" if all rows are final.
@@ -298,7 +298,7 @@ def write_end_note(
         spreadsheet: The spreadsheet's name.
         note: What to note as finished, as `Inbox.begin` gave it.
         table: Its table, at the end of a run.
-        with_pictures: Whether the pictures were to be downloaded, too.
+        with_pictures, with_failures: See `decisions.is_final`.
         started_usd: What the run has started, in USD.
 
     Returns:
@@ -308,7 +308,9 @@ def write_end_note(
         CampaignError: It cannot be noted.
     """
     states = [state for _, _, state in table.current_rows]
-    finished = not table.unsaved() and decisions.is_final(states, with_pictures=with_pictures)
+    finished = not table.unsaved() and decisions.is_final(
+        states, with_pictures=with_pictures, with_failures=with_failures
+    )
     write_started_note(results, spreadsheet, note, started_usd, finished=finished)
     return finished
 

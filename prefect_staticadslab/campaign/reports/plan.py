@@ -328,7 +328,8 @@ def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:
     """What the jobs that a run has started cost, in USD, if all complete; failed ones are free.
 
     A row of which it is not known whether it was sent counts, unless this run has left it alone. So
-    do rows that another run has started meanwhile in the same table.
+    do rows that another run has started meanwhile in the same table, and those whose job was there
+    before, and has failed and was replaced.
 
     Args:
         table: The table at the run's end.
@@ -339,7 +340,9 @@ def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:
         (
             row.request.price_usd
             for row, state, earlier in zip(table.rows, table.states, before, strict=False)
-            if state.status in begun and state != earlier and not earlier.has_ad
+            if state.status in begun
+            and state != earlier
+            and not (earlier.has_ad and state.job_id == earlier.job_id)
         ),
         Decimal(0),
     )

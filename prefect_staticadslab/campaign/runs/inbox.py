@@ -138,7 +138,7 @@ async def run_inbox(
             encoding=options.encoding,
             visible_rows=options.visible_rows,
             max_spend_usd=limit_usd,
-            attempts=options.attempts,
+            attempts=work.attempts_for(waiting, options.attempts),
             dry_run=options.dry_run,
             download_images=storage.with_ending(waiting.output, "-pictures")
             if with_pictures
@@ -179,6 +179,7 @@ async def run_and_note(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -
                 noted.note,
                 end.table,
                 with_pictures=bool(noted.options.pictures_folder),
+                with_failures=noted.options.attempts > 0 or noted.note.started_usd > 0,
                 started_usd=end.started_usd,
             )
     except CampaignError as error:

@@ -135,6 +135,14 @@ class InboxRun:
             return limit_for(plan.total_usd)
         return None
 
+    def attempts_for(self, pending: PendingSpreadsheet, attempts: int) -> int:
+        """How many jobs a spreadsheet's run may try for an ad: `attempts`; 0 if it only collects.
+
+        What it collects and finds failed then waits for the next run, which reserves its new ad.
+        """
+        plan = self._plans.get(pending.name)
+        return attempts if plan is None or plan.new_usd else 0
+
     def note_and_reserve(self, pending: PendingSpreadsheet) -> Note | None:
         """Writes the note of a spreadsheet that is about to run, and reserves what it may start.
 

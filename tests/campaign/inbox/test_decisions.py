@@ -120,6 +120,9 @@ def test_a_campaign_is_final_once_nothing_is_left_to_do(
     rows: list[JobState], with_pictures: bool, final: bool
 ) -> None:
     assert is_final(rows, with_pictures=with_pictures) is final
+    has_failed = any(state.status is RowStatus.FAILED for state in rows)
+    without = is_final(rows, with_pictures=with_pictures, with_failures=False)
+    assert without is (final and not has_failed)
 
 
 def test_a_young_file_is_waited_for_and_a_clock_that_is_ahead_is_not_believed() -> None:

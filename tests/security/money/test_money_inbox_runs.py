@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import State
 
-from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimitError
 from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, write_end_note
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.reports.plan import started_usd
 from prefect_staticadslab.campaign.runs.inbox_run import InboxRun
+from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.flows.inbox import inbox
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import key_of, simulated_ids
@@ -94,9 +98,6 @@ async def test_what_no_run_or_no_day_can_ever_start_is_refused(
 
 
 def test_the_end_of_a_run_keeps_what_the_day_has_cost(tmp_path: Path) -> None:
-    from prefect_staticadslab import JobState, RowStatus
-    from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-
     put(tmp_path, a="12")
     made = work(tmp_path)
     (waiting,) = made.found.waiting
@@ -164,6 +165,51 @@ async def test_free_failures_and_their_retries_do_not_eat_the_limit(
     (tmp_path / "b.csv").write_text(rows("z"))
     await run(tmp_path, credentials, max_spend_per_day_usd=3)
     assert not (tmp_path / "b-results.csv").exists()
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_an_ad_of_an_earlier_run_that_fails_is_made_anew_within_the_limits(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    sheet, table = tmp_path / "a.csv", tmp_path / "a-results.csv"
+    sheet.write_text(rows("SIMULATE_ONE_FAILURE", "good"))
+    begun_before: Any = await campaign(
+        str(sheet), str(table), credentials, wait=False, return_state=True
+    )
+    assert begun_before.name == "Created"
+    nothing = {"max_spend_usd": 0, "max_spend_per_day_usd": 0}
+    await run(tmp_path, credentials, **nothing)
+    assert list(read_spreadsheet(str(table)).frame["status"]) == ["failed", "completed"]
+    state = await run(tmp_path, credentials, **nothing)
+    assert "It costs up to 1.00 USD" in (state.message or "")
+    assert len(simulator.api.jobs) == 2
+    state = await run(tmp_path, credentials, max_spend_per_day_usd=1)
+    assert state.is_completed(), state.message
+    assert len(simulator.api.jobs) == 3
+    assert noted(tmp_path, "a.csv").started_usd == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "usd"),
+    [
+        (JobState(RowStatus.PROCESSING, "ia_1", attempts=1), 0),
+        (JobState(RowStatus.COMPLETED, "ia_1", attempts=1), 0),
+        (JobState(RowStatus.FAILED, "ia_1", attempts=1), 0),
+        (JobState(RowStatus.SUBMITTING, attempts=2), 1),
+        (JobState(RowStatus.PROCESSING, "ia_2", attempts=2), 1),
+        (JobState(RowStatus.COMPLETED, "ia_2", attempts=2), 1),
+        (JobState(RowStatus.FAILED, "ia_2", attempts=2), 0),
+    ],
+)
+def test_an_ad_that_takes_a_failed_ones_place_counts(
+    tmp_path: Path, after: JobState, usd: int
+) -> None:
+    put(tmp_path, a="1")
+    table = Campaign.open(str(tmp_path / "a.csv"), str(tmp_path / "out.csv")).table
+    table.update(0, JobState(RowStatus.PROCESSING, "ia_1", attempts=1))
+    before = list(table.states)
+    table.update(0, after)
+    assert started_usd(table, before) == usd
 
 
 @pytest.mark.usefixtures("prefect_server")
