@@ -19,7 +19,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.web.downloads import ENDINGS, PictureDownloader, PictureGoneError
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import local_files, storage
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.locations import file_below, folder_of
 from prefect_staticadslab.campaign.pictures.captions import (
     has_wanted_name,
@@ -34,6 +34,7 @@ from prefect_staticadslab.campaign.pictures.folder import (
     THUMBNAILS,
     PictureFolder,
     copy_file,
+    has_id_in_thumbnail,
     is_disk_full,
     thumbnail_name,
 )
@@ -123,10 +124,11 @@ class Downloads:
     async def _ensure_pictures(self, positions: Iterator[int]) -> None:
         """Gets the picture of each row, from an iterator that several calls share. Logs errors."""
         for position in positions:
-            if self._stopped_by:
-                return
             try:
-                self._file_names[position] = await self._ensure_picture(position)
+                if not self._stopped_by:
+                    await self._ensure_picture(position)
+                elif name := await asyncio.to_thread(self._existing_name, position):
+                    self._note_picture(position, name)
                 self._failures_in_a_row = 0
             except (StaticAdsLabError, CampaignError, OSError) as error:
                 self._missing.add(position)
@@ -148,11 +150,17 @@ class Downloads:
             self._stopped_by = reason
             logger.warning("%s", reason)
 
-    async def _ensure_picture(self, position: int) -> str:
-        """Gets a row's picture if it is missing or broken, and writes its path to the table.
+    def _note_picture(self, position: int, name: str) -> None:
+        """Notes which file of the folder is a row's picture, also in the table."""
+        self._file_names[position], path = name, self._folder.place(name)
+        state = self._table.states[position]
+        if state.image_path != path:
+            self._table.update(position, replace(state, image_path=path))
+
+    async def _ensure_picture(self, position: int) -> None:
+        """Gets a row's picture if it is missing or broken, and notes its file's name.
 
         A broken file is removed; a picture is renamed if the naming column says otherwise by now.
-        Returns the picture's file name.
         """
         state = self._table.states[position]
         picture_id = picture_id_of(state)
@@ -164,11 +172,7 @@ class Downloads:
                 await asyncio.to_thread(self._folder.remove, broken)
         elif self._renames:
             name = await self._rename_if_needed(position, name)
-        path = self._folder.place(name)
-        state = self._table.states[position]
-        if state.image_path != path:
-            self._table.update(position, replace(state, image_path=path))
-        return name
+        self._note_picture(position, name)
 
     def _existing_name(self, position: int) -> str | None:
         """The name of a row's picture in the folder; None if it is not there.
@@ -280,7 +284,7 @@ class Downloads:
         source = file_below(earlier, folder_of(self._table.location))
         if source is None:
             return None
-        if not is_named_by_id(name, picture_id) and not _has_id_in_thumbnail(source, picture_id):
+        if not is_named_by_id(name, picture_id) and not has_id_in_thumbnail(source, picture_id):
             return None
         try:
             await asyncio.to_thread(copy_file, source, file)
@@ -340,11 +344,3 @@ class Downloads:
         return await loop.run_in_executor(
             self._decoders, check_and_shrink, path, thumbnail, safe_id(picture_id)
         )
-
-
-def _has_id_in_thumbnail(picture: Path, picture_id: str) -> bool:
-    """Whether there is a thumbnail beside a local picture, in which this id is noted."""
-    thumbnail = picture.parent / THUMBNAILS / thumbnail_name(picture.name)
-    with contextlib.suppress(OSError), local_files.open_file(thumbnail) as file:
-        return bool(picture_id) and comment_of(file) == safe_id(picture_id)
-    return False

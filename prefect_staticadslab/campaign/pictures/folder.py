@@ -16,6 +16,8 @@ from typing import IO, Final, cast
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import folders, local_files, locations, storage
 from prefect_staticadslab.campaign.files.folders import StoredFile
+from prefect_staticadslab.campaign.pictures.captions import safe_id
+from prefect_staticadslab.campaign.pictures.picture_files import comment_of
 
 THUMBNAILS: Final = "thumbnails"
 """The name of the folder of thumbnails within a folder of pictures."""
@@ -255,3 +257,11 @@ def remove_abandoned(folder: Path) -> None:
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
+
+
+def has_id_in_thumbnail(picture: Path, picture_id: str) -> bool:
+    """Whether there is a thumbnail beside a local picture, in which this id is noted."""
+    thumbnail = picture.parent / THUMBNAILS / thumbnail_name(picture.name)
+    with contextlib.suppress(OSError), local_files.open_file(thumbnail) as file:
+        return bool(picture_id) and comment_of(file) == safe_id(picture_id)
+    return False

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,28 @@ async def test_a_server_that_is_away_is_not_waited_for_with_every_picture(tmp_pa
     assert len(said.missing) == 100
     assert len(server.received) < 40
     assert "server does not answer" in said.stopped_by
+
+
+async def test_what_is_there_already_is_no_missing_picture_though_no_server_answers(
+    tmp_path: Path,
+) -> None:
+    """The last ten of a hundred rows have their pictures, under the paths of their table."""
+    table, folder, archive = (
+        table_of(tmp_path, *"abcd" * 25),
+        tmp_path / "pictures",
+        tmp_path / "a.zip",
+    )
+    folder.mkdir()
+    async with scripted([b""]) as server:
+        complete(table, server.url)
+        for position in range(90, 100):
+            (folder / f"{position}-{table.states[position].job_id}.png").write_bytes(PNG)
+        with stamina.set_testing(True, attempts=1):
+            said = await download_pictures(table, str(folder), images_zip=str(archive))
+    assert (said.completed, len(said.missing)) == (10, 90)
+    with zipfile.ZipFile(archive) as pictures:
+        assert len(pictures.namelist()) == 10
+    assert all(state.image_path for state in table.states[90:])
 
 
 @pytest.mark.skipif(not can_make_small_disks(), reason="needs Linux with user namespaces")
