@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.runs.inbox import (
     run_and_note,
     run_inbox,
 )
-from prefect_staticadslab.campaign.runs.inbox_run import SpreadsheetEnd
+from prefect_staticadslab.campaign.runs.inbox_run import SpreadsheetOutcome
 from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.begun_tables import (
@@ -111,7 +111,7 @@ async def inbox(
         one_file,
     )
 
-    async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetEnd:
+    async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetOutcome:
         return await _run_in_flow_run(noted, credentials)
 
     end = await run_inbox(
@@ -131,7 +131,7 @@ async def inbox(
 
 async def _run_in_flow_run(
     noted: NotedSpreadsheet, credentials: StaticAdsLabCredentials
-) -> SpreadsheetEnd:
+) -> SpreadsheetOutcome:
     """Runs a spreadsheet in a flow run of its own, and returns how that ended.
 
     Prefect knows the runs within a run by their order. So if the inbox's run is retried, Prefect
@@ -159,7 +159,7 @@ async def _run_in_flow_run(
                 return_state=True,
             )
             is_of_this_spreadsheet = not state.is_completed() or options.output in begun
-    return SpreadsheetEnd(outcome_of(state), options.output in begun)
+    return SpreadsheetOutcome(outcome_of(state), options.output in begun)
 
 
 @dispatched

@@ -95,7 +95,7 @@ class CampaignOptions(BatchOptions):
 
 
 @dataclass(frozen=True)
-class CampaignEnd:
+class CampaignOutcome:
     """How the run of a campaign of image ads ended, and what is left of it.
 
     Attributes:
@@ -115,7 +115,7 @@ async def run_image_ads(
     host: Host[C],
     *,
     words: Words = SPREADSHEET_WORDS,
-) -> CampaignEnd:
+) -> CampaignOutcome:
     """Runs a campaign, or goes on with it where an earlier run of it stopped.
 
     It keeps what a campaign keeps, the table and the contact sheet, and tells its host of itself.
@@ -172,13 +172,15 @@ async def run_image_ads(
             told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
             host.logger.info("Dry run, nothing is created.\n%s", told)
             await host.keep_plan(campaign, plan, ads, options.preview, words)
-            return CampaignEnd(Outcome(End.COMPLETED, plan.dry_run_message(counted_ads(len(ads)))))
+            return CampaignOutcome(
+                Outcome(End.COMPLETED, plan.dry_run_message(counted_ads(len(ads))))
+            )
         if folder := options.pictures_folder:
             prepare_places(folder, options.images_zip, output=options.output)
         campaign.table.save_now()
     except CampaignError as error:
         message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
-        return CampaignEnd(Outcome.refused(error, message=message))
+        return CampaignOutcome(Outcome.refused(error, message=message))
 
     _log_plan(prepared, seconds_for, host.logger)
     reporter = RunReporter(
@@ -202,7 +204,7 @@ async def run_image_ads(
         wait=options.wait,
         download_pictures=download if folder else None,
     )
-    return CampaignEnd(outcome, campaign.table, started_usd(campaign.table, before))
+    return CampaignOutcome(outcome, campaign.table, started_usd(campaign.table, before))
 
 
 def _read_brief(options: CampaignOptions) -> Brief:

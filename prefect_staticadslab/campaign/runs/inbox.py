@@ -23,7 +23,7 @@ from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
-from prefect_staticadslab.campaign.runs.inbox_run import InboxRun, SpreadsheetEnd
+from prefect_staticadslab.campaign.runs.inbox_run import InboxRun, SpreadsheetOutcome
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
 from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD, check_limit
 
@@ -64,12 +64,12 @@ class NotedSpreadsheet:
     note: Note
 
 
-RunSpreadsheet: TypeAlias = Callable[[NotedSpreadsheet], Awaitable[SpreadsheetEnd]]
+RunSpreadsheet: TypeAlias = Callable[[NotedSpreadsheet], Awaitable[SpreadsheetOutcome]]
 """Runs one spreadsheet, wherever that is done, notes its end, and says how it ended."""
 
 
 @dataclass(frozen=True)
-class InboxEnd:
+class InboxOutcome:
     """How the run of a whole inbox ended, and whether to try it again.
 
     Attributes:
@@ -88,7 +88,7 @@ async def run_inbox(
     *,
     scheduled: datetime,
     run_spreadsheet: RunSpreadsheet,
-) -> InboxEnd:
+) -> InboxOutcome:
     """Runs what lies in a folder, each spreadsheet once, however often this is run.
 
     Args:
@@ -117,7 +117,7 @@ async def run_inbox(
             async with credentials.get_client(max_tries=3) as client:
                 await check_key(client)
     except CampaignError as error:
-        return InboxEnd(Outcome.refused(error))
+        return InboxOutcome(Outcome.refused(error))
     day = DayLimit.of(options.max_spend_per_day_usd, options.time_zone)
     read_options = ReadOptions(encoding=options.encoding, visible_rows=options.visible_rows)
     work = InboxRun(
@@ -151,7 +151,7 @@ async def run_inbox(
         work.record_outcome(waiting, outcome)
         if outcome.end is End.CANCELLED:
             break
-    return InboxEnd(await work.report(host), work.may_pass)
+    return InboxOutcome(await work.report(host), work.may_pass)
 
 
 async def run_and_note(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> Outcome:
@@ -193,12 +193,12 @@ def runner_in_this_process(credentials: C, host: Host[C]) -> RunSpreadsheet:
     An error that breaks one spreadsheet's run is logged, and makes that one incomplete, not others.
     """
 
-    async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetEnd:
+    async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetOutcome:
         host.logger.info("%s begins", noted.options.source)
         try:
-            return SpreadsheetEnd(await run_and_note(noted, credentials, host))
+            return SpreadsheetOutcome(await run_and_note(noted, credentials, host))
         except Exception as error:
             host.logger.exception("%s came to no end", noted.options.source)
-            return SpreadsheetEnd(Outcome(End.INCOMPLETE, f"It came to no end: {error}"))
+            return SpreadsheetOutcome(Outcome(End.INCOMPLETE, f"It came to no end: {error}"))
 
     return run_spreadsheet

@@ -38,7 +38,7 @@ NEXT_RUN: Final = "The next run takes it."
 
 
 @dataclass(frozen=True)
-class SpreadsheetEnd:
+class SpreadsheetOutcome:
     """How the run of one spreadsheet of an inbox ended.
 
     Attributes:
@@ -170,7 +170,7 @@ class InboxRun:
             self.refused[pending.name] = str(error)
 
     async def run(
-        self, pending: PendingSpreadsheet, call: Callable[[], Awaitable[SpreadsheetEnd]]
+        self, pending: PendingSpreadsheet, call: Callable[[], Awaitable[SpreadsheetOutcome]]
     ) -> Outcome:
         """Runs a spreadsheet, and gives back what was reserved for it if it did not run at all.
 
