@@ -269,8 +269,9 @@ class World:
     def _start(self, process: Process, run_campaign: RunCampaign) -> asyncio.Task[object]:
         context = contextvars.copy_context()
         context.run(current.set, process)
-        # Each has the limiter and the locks that a process has for itself.
-        url = f"https://api-{process.name.split()[-1]}.example"
+        # Each has the limiter and the locks that a process has for itself. A simulator's keys are
+        # refused for an API that is elsewhere.
+        url = f"https://127.0.0.{process.name.split()[-1]}"
         return self.loop.create_task(self._live(process, run_campaign, url), context=context)
 
     async def _live(self, process: Process, run_campaign: RunCampaign, url: str) -> None:
