@@ -41,6 +41,7 @@ from prefect_staticadslab.campaign.rows.resource_types import (
     ResourceType,
 )
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
+from prefect_staticadslab.campaign.rows.spellings import ANYTHING, is_respelled
 from prefect_staticadslab.campaign.rows.stray_rows import stray_row_problem
 
 _MULTIPLE_SIGNS = frozenset("|*=")
@@ -226,24 +227,30 @@ class _LineReader:
         return "" if position is None else plain_text(cell_text(line[position]))
 
     def _reuse_sent_prompt(self, line: Sequence[Any], prompt: PromptTemplate) -> PromptTemplate:
-        """The prompt that an earlier run sent for a line, if it can still be `prompt` filled in.
+        """The prompt of the ad that a line has, or may have, if it can still be `prompt` filled in.
 
         Returns:
-            The prompt that was sent, without placeholders; or `prompt` itself, if none was sent or
-            if the prompt or a cell that it names was changed since.
+            The prompt that was sent, without placeholders; or `prompt` itself, if there is no such
+            ad, or if the prompt or a cell that it names was changed since. A cell whose number or
+            date a program wrote differently was not.
         """
         sent = self._earlier.sent_prompt(line)
-        if not sent:
+        if not sent or not self._earlier.may_have_ad(line):
             return prompt
         from_catalogue = {
             name for resource_type in self._resource_types for name in resource_type.columns
         }
-        values = {
-            column: cell_text(line[self._placeholder_positions[column]]).strip()
+        cells = {
+            column: line[self._placeholder_positions[column]]
             for column in prompt.columns
             if column not in from_catalogue
         }
-        if any(prompt.can_produce(text, values) for text in {sent, unescape(sent)}):
+        values = {column: cell_text(cell).strip() for column, cell in cells.items()}
+        parts = prompt.parts({**dict.fromkeys(prompt.columns, ANYTHING), **cells})
+        if any(
+            prompt.can_produce(text, values) or is_respelled(text, parts)
+            for text in {sent, unescape(sent)}
+        ):
             return PromptTemplate(((sent, None),))
         return prompt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain
 from string import Formatter
 from typing import Any, Final
 
@@ -55,6 +55,11 @@ class PromptTemplate:
         return "".join(
             text + ("" if column is None else values[column]) for text, column in self.pieces
         )
+
+    def parts(self, cells: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Its texts and, between them, the cell of each placeholder; given each column's cell."""
+        between = ((text, cells[column]) for text, column in self.pieces if column is not None)
+        return (*chain.from_iterable(between), self.pieces[-1][0])
 
     def can_produce(self, prompt: str, values: Mapping[str, str]) -> bool:
         """Whether filling in this template can give a prompt.
@@ -223,10 +228,5 @@ def fill_prompt(
     """
     text = prompt.fill(values)
     filled = FilledInCatalogueText(plain_text(text)) if has_catalogue_names else FilledIn(text)
-    between = (
-        (cells[column], text)
-        for (_, column), (text, _) in pairwise(prompt.pieces)
-        if column is not None
-    )
-    filled.parts = (prompt.pieces[0][0], *chain.from_iterable(between))
+    filled.parts = prompt.parts(cells)
     return filled

@@ -31,6 +31,9 @@ LONGEST: Final = 60
 MOST_COMPARED: Final = 2_000_000
 """Pairs of prompts, which take some seconds; rows after that are not looked for."""
 
+ANYTHING: Final = object()
+"""A cell that may have held any text: nobody knows any more what it was."""
+
 _DIGITS: Final = Context(prec=15)
 """The digits that a spreadsheet program knows of a number."""
 
@@ -110,6 +113,25 @@ def find_respelled(
     return found
 
 
+def is_respelled(prompt: str, parts: Sequence[Any]) -> bool:
+    """Whether a prompt was filled in from these parts, but for how a number or a date is written.
+
+    Args:
+        prompt: What was sent.
+        parts: A text, a cell, a text, and so on; a text is last. A cell may be `ANYTHING`.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.spellings import ANYTHING, is_respelled
+
+        assert is_respelled("Tea, now 7.50!", ("", ANYTHING, ", now ", "7.5", "!"))
+        assert not is_respelled("Tea, now 8.50!", ("", ANYTHING, ", now ", "7.5", "!"))
+        ```
+    """
+    cells = [cell for cell in parts[1::2] if cell is not ANYTHING]
+    return any(map(_may_be_respelled, cells)) and _is_spelling_of(prompt, _plain_parts(parts))
+
+
 def _respellable_parts(cell: Any) -> tuple[Any, ...]:
     """What a prompt's cell was filled in from: a text, a cell, a text, and so on; a text is last.
 
@@ -120,10 +142,12 @@ def _respellable_parts(cell: Any) -> tuple[Any, ...]:
     if is_blank(cell):
         return ()
     parts = cell.parts if isinstance(cell, FilledIn) else ("", cell, "")
-    if not any(map(_may_be_respelled, parts[1::2])):
-        return ()
-    texts = [plain_text(text) for text in parts[::2]]
-    return (texts[0], *(part for pair in zip(parts[1::2], texts[1:], strict=True) for part in pair))
+    return _plain_parts(parts) if any(map(_may_be_respelled, parts[1::2])) else ()
+
+
+def _plain_parts(parts: Sequence[Any]) -> tuple[Any, ...]:
+    """A prompt's parts, a text, a cell, and so on, with its texts as they are sent."""
+    return tuple(part if place % 2 else plain_text(part) for place, part in enumerate(parts))
 
 
 def _may_be_respelled(cell: Any) -> bool:
@@ -168,12 +192,13 @@ def _is_spelling_of(prompt: str, parts: Sequence[Any]) -> bool:
     texts, cells = parts[::2], parts[1::2]
     starts = {len(texts[0])} if prompt.startswith(texts[0]) else set()
     for number, (cell, text) in enumerate(zip(cells, texts[1:], strict=True), 1):
-        keys = _cell_keys(cell)
+        keys = _cell_keys(cell) if cell is not ANYTHING else frozenset()
         starts = {
             end + len(text)
-            for start in starts
+            # What may be anything may begin at the first place, and be longer.
+            for start in (starts if keys else sorted(starts)[:1])
             for end in _possible_ends(prompt, start, text, is_last=number == len(cells))
-            if keys & _text_keys(prompt[start:end])
+            if not keys or keys & _text_keys(prompt[start:end])
         }
     return len(prompt) in starts
 

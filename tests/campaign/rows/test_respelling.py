@@ -198,3 +198,64 @@ def test_a_thousand_rows_that_were_written_anew_are_found(tmp_path: Path) -> Non
     recorded(output, *({"price": f"{n}.0", "prompt": "Now {price}"} for n in range(1000)))
     rows = [{"price": n, "prompt": "Now {price}"} for n in reversed(range(1000))]
     assert Plan.of(opened(output, *rows).table).creates == 0
+
+
+def taken_over(folder: Path, before: object, now: object, state: JobState, prompt: str) -> Campaign:
+    """A campaign of a result table in which a program wrote the price of its row anew."""
+    recorded(folder / "first.csv", {**NAMED, "price": before, "prompt": prompt}, state=state)
+    table = read_spreadsheet(str(folder / "first.csv")).frame
+    brief = Brief.read(sheet({**dict(table.iloc[0]), "price": now}))
+    return Campaign.open(brief, str(folder / "second.csv"), catalogue=SHOP)
+
+
+NAMED = {"product": "Tea"}
+SUBMITTING = JobState(status=RowStatus.SUBMITTING, attempts=1, idempotency_key="ab" * 32)
+
+
+@pytest.mark.parametrize("state", [DONE, SUBMITTING])
+@pytest.mark.parametrize("prompt", ["Now {price}!", "{product}{price}", "{price} {price} {brand}"])
+@pytest.mark.parametrize(
+    ("before", "now"), [("7.50", "7.5"), ("2026-08-01", "8/1/2026"), ("7.50 €", "7.5")]
+)
+def test_a_result_table_that_a_program_saved_has_the_ads_that_it_had(
+    tmp_path: Path, before: str, now: str, prompt: str, state: JobState
+) -> None:
+    campaign = taken_over(tmp_path, before, now, state, prompt)
+    (row,), (ours,) = campaign.table.rows, campaign.table.states
+    assert before in (row.request.prompt or "")
+    assert (ours.status, ours.idempotency_key) == (state.status, state.idempotency_key)
+    assert campaign.table.earlier_jobs is not None
+    assert campaign.table.earlier_jobs.existing == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "state"),
+    [("7.50", "8.5", DONE), ("7.50", "7.5", JobState(RowStatus.FAILED)), ("v1.0", "v1", DONE)],
+)
+def test_a_result_table_whose_price_was_changed_or_has_no_ad_is_made_as_it_is_now(
+    tmp_path: Path, before: str, now: str, state: JobState
+) -> None:
+    campaign = taken_over(tmp_path, before, now, state, "{product} now {price}")
+    assert [row.request.prompt for row in campaign.table.rows] == [f"Tea now {now}"]
+    assert Plan.of(campaign.table).creates == 1
+
+
+@pytest.mark.parametrize("state", [JobState(), JobState(RowStatus.FAILED, "ia_0"), DONE])
+@pytest.mark.parametrize("edited", ["{product} at {price}", "{product}", "Half price: {product}"])
+def test_an_edited_prompt_of_a_row_without_an_ad_is_taken_whatever_its_names(
+    tmp_path: Path, edited: str, state: JobState
+) -> None:
+    first = tmp_path / "first.csv"
+    row = {**NAMED, "price": "7.50", "prompt": "{product}, half price, at {price}"}
+    recorded(first, row, state=state)
+    line = dict(read_spreadsheet(str(first)).frame.iloc[0])
+    campaign = Campaign.open(
+        Brief.read(sheet({**line, "prompt": edited})), str(tmp_path / "b.csv"), catalogue=SHOP
+    )
+    filled = edited.format(product="Tea", price="7.50")
+    (prompt,) = (row.request.prompt for row in campaign.table.rows)
+    was_sent = "Tea, half price, at 7.50"
+    if state is DONE and not edited.startswith("Half"):
+        assert prompt == was_sent, "which may be the same prompt, with a name that changed"
+    else:
+        assert prompt == filled
