@@ -53,6 +53,7 @@ def test_all_problems_are_listed_with_row_and_column(
         ("in.csv", "foreign.csv", [], "left alone"),
         ("in.csv", "out.csv", ["--max-spend-usd", "1"], "up to 2.00 USD"),
         ("in.csv", "out.csv", ["--sheet", "Two"], "Only a workbook"),
+        ("in.csv", "out.csv", ["--visible-rows"], "Only a workbook"),
         ("in.csv", "none/out.csv", [], "There is no folder"),
         ("in.csv", "out.csv", ["--rows", "2-9"], "Rows 2-9 are not in the spreadsheet"),
         ("in.csv", "out.csv", ["--rows", "3-2"], "reversed; write 2-3"),

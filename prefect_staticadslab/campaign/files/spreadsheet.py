@@ -18,6 +18,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
 )
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_xlsx
 from prefect_staticadslab.campaign.files.google_sheets import (
+    is_google_sheet,
     is_web_page,
     table_address,
     table_ending,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_SHEETS: Final = "Only a workbook, such as an .xlsx, has sheets to choose from."
+NO_HIDDEN_ROWS: Final = (
+    "Only a workbook, such as an .xlsx, has hidden rows that --visible-rows could leave out. "
+)
 LOGIN_WANTED: Final = (401, 403)
 """What a web server answers if it wants a login."""
 
@@ -48,6 +52,12 @@ class ReadOptions:
     sheet: str = ""
     encoding: str = ""
     visible_rows: bool = False
+
+    def in_folder(self, location: str) -> ReadOptions:
+        """These options for one file of a folder that they were chosen for: a text file, which has
+        no hidden rows, is read with all of its rows."""
+        is_text = storage.suffix(location) in (".csv", ".tsv")
+        return replace(self, visible_rows=self.visible_rows and not is_text)
 
 
 AS_IT_IS: Final = ReadOptions()
@@ -111,6 +121,8 @@ def read_spreadsheet(
         )
     if sheet is not None:
         raise SpreadsheetError([Problem(NO_SHEETS)])
+    if options.visible_rows:
+        raise SpreadsheetError([Problem(f"{NO_HIDDEN_ROWS}{_visible_rows_hint(location)}")])
     if ending == ".parquet" or content.startswith(b"PAR1"):
         return read_parquet(content)
     return read_text(
@@ -130,6 +142,13 @@ def _read_content(location: str) -> bytes:
         if getattr(error.__cause__, "status", None) in LOGIN_WANTED:
             raise StorageError(f"{error} {web_page_hint(location)}") from error
         raise
+
+
+def _visible_rows_hint(location: str) -> str:
+    """A sentence that says what to do if a table is to be read without rows that are hidden."""
+    if is_google_sheet(location):
+        return "Name the sheet of the Google Sheet with --sheet NAME: then it comes as a workbook."
+    return "Delete the rows that no ad is to be made of, or use the workbook itself."
 
 
 def write_spreadsheet(location: str, frame: pd.DataFrame, dialect: Dialect) -> None:

@@ -136,7 +136,7 @@ async def run_inbox(
             output=waiting.output,
             name=note.campaign,
             encoding=options.encoding,
-            visible_rows=options.visible_rows,
+            visible_rows=read_options.in_folder(waiting.location).visible_rows,
             max_spend_usd=limit_usd,
             attempts=work.attempts_for(waiting, options.attempts),
             dry_run=options.dry_run,

@@ -255,7 +255,7 @@ async def _prepare_campaign(
     """Prepares a spreadsheet's campaign to learn its cost, and changes nothing. None if it has
     mistakes, or the API cannot be asked."""
     try:
-        brief = Brief.open(pending.location, options=read_options)
+        brief = Brief.open(pending.location, options=read_options.in_folder(pending.location))
         async with credentials.get_client(max_tries=3) as client:
             campaign = await read_campaign(brief, pending.output, [client])
             return await prepare(campaign, [client], preflight=False, dry_run=True)

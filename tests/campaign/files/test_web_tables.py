@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.google_sheets import (
     is_web_page,
@@ -171,6 +172,27 @@ async def test_a_sheet_is_chosen_of_what_turns_out_to_be_an_xlsx() -> None:
     assert table.frame["note"].tolist() == ["a", "b"]
     with pytest.raises(CampaignError, match="Only a workbook"):
         await read([file(encoded(".csv"), "text/csv")], "/export", sheet="results")
+
+
+@pytest.mark.parametrize(
+    ("location", "ending", "advice"),
+    [
+        (f"{DOCS}/d/1a_B-c/edit?gid=7#gid=7", ".csv", "with --sheet NAME"),
+        (f"{DOCS}/d/1a_B-c/edit", ".csv", "with --sheet NAME"),
+        ("https://example.com/table.csv", ".csv", "use the workbook itself"),
+        ("https://example.com/table", ".parquet", "use the workbook itself"),
+        ("table.tsv", ".tsv", "use the workbook itself"),
+    ],
+)
+def test_hidden_rows_are_not_left_out_where_nobody_can_say_which(
+    monkeypatch: pytest.MonkeyPatch, location: str, ending: str, advice: str
+) -> None:
+    monkeypatch.setattr(storage, "read_bytes", lambda _: encoded(ending))
+    options = ReadOptions(visible_rows=True)
+    with pytest.raises(CampaignError, match=f"^Only a workbook.* --visible-rows.*{advice}"):
+        read_spreadsheet(location, options=options)
+    in_folder = options.in_folder(location)
+    assert in_folder.visible_rows is not (storage.suffix(location) in (".csv", ".tsv"))
 
 
 @pytest.mark.parametrize(
