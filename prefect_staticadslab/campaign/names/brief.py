@@ -26,6 +26,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     NEEDED_COLUMNS,
     find_columns,
     header_notes,
+    sent_prompt_problems,
 )
 
 
@@ -90,12 +91,16 @@ class Brief:
         if column_problems:
             raise SpreadsheetError(column_problems)
         earlier = EarlierTable.find(spreadsheet)
-        lines, problems = read_lines(spreadsheet, columns, earlier)
-        if problems and not keep_problems:
-            raise SpreadsheetError(problems)
+        if not earlier.result_positions:
+            problems = sent_prompt_problems(spreadsheet.header, spreadsheet.header_row)
+            if problems:
+                raise SpreadsheetError(problems)
+        lines, row_problems = read_lines(spreadsheet, columns, earlier)
+        if row_problems and not keep_problems:
+            raise SpreadsheetError(row_problems)
         if notes := header_notes(spreadsheet.header, columns):
             spreadsheet = replace(spreadsheet, notes=(*spreadsheet.notes, *notes))
-        return cls(spreadsheet, earlier, lines, problems=problems)
+        return cls(spreadsheet, earlier, lines, problems=row_problems)
 
     @cached_property
     def needs_catalogue(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
@@ -11,6 +12,7 @@ from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
+    normalized,
     plain_text,
     shortened,
 )
@@ -134,7 +136,14 @@ class _LineReader:
             for name, position in self._placeholder_positions.items()
             if name and position not in taken
         ]
-        return PlaceholderColumns((*name_columns, *other_columns))
+        own = [
+            name
+            for position, name in enumerate(self._header)
+            if name.strip() and position not in taken | self._earlier.positions
+        ]
+        counts = Counter(map(normalized, own))
+        written = [name for name in own if counts[normalized(name)] > 1]
+        return PlaceholderColumns((*name_columns, *other_columns), written)
 
     def needs_lookup(self) -> bool:
         """Whether any line holds a name, several ids, a filter or a placeholder."""

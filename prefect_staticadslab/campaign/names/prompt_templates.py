@@ -101,10 +101,12 @@ class PlaceholderColumns:
 
     Args:
         names: Their normalized names, in the spreadsheet's order.
+        written: The names as they are written, of columns whose normalized names are the same.
     """
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Collection[str], written: Collection[str] = ()) -> None:
         self._names = dict.fromkeys(names)
+        self._written = written
         self._nearest = Nearest(self._names)
 
     @cached_property
@@ -125,6 +127,12 @@ class PlaceholderColumns:
             PlaceholderError: It could be one of several.
         """
         if normalized(name) in self._names:
+            alike = [each for each in self._written if normalized(each) == normalized(name)]
+            if alike:
+                named = " or ".join(repr(shortened(each)) for each in alike[:SUGGESTED])
+                raise PlaceholderError(
+                    f"{{{shortened(name)}}} may be the column {named}. Rename one."
+                )
             return normalized(name)
         key = column_key(name)
         same = self._by_key.get(key, []) if key else []

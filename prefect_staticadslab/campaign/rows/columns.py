@@ -124,6 +124,26 @@ def repeated_column_problems(
     ]
 
 
+def sent_prompt_problems(names: Sequence[str], header_row: int) -> list[Problem]:
+    """A problem for each column that would be read as prompts that were sent, in a spreadsheet that
+    is no result table. One of exactly that name gets another in the table, and is not read.
+
+    Args:
+        names: The header.
+        header_row: The header's row number.
+    """
+    return [
+        Problem(
+            f"{shortened(name)!r} would be read as a result table's sent_prompt, and sent instead "
+            "of prompt. Rename it.",
+            row=header_row,
+        )
+        for name in names
+        if column_key(name) == column_key(SENT_PROMPT_COLUMN)
+        and normalized(name) != SENT_PROMPT_COLUMN
+    ]
+
+
 def header_notes(header: Sequence[str], columns: Collection[str]) -> list[str]:
     """Sentences about columns of a header that may be meant as known ones, and are not read.
 

@@ -85,6 +85,25 @@ def test_a_placeholder_that_may_be_two_columns_is_told() -> None:
     assert line["sent_prompt"] == "1"
 
 
+@pytest.mark.parametrize("names", [("Price", "price"), ("price ", "PRICE"), (" Price", "Price")])
+@pytest.mark.parametrize("placeholder", ["{price}", "{Price}", "{ PRICE }"])
+def test_a_placeholder_that_may_be_columns_of_one_name_is_told(
+    names: tuple[str, str], placeholder: str
+) -> None:
+    row = {**IDS, **dict(zip(names, ("10.00", "7.50"), strict=True))}
+    message = told({**row, "prompt": f"Now {placeholder}"})
+    assert f"may be the column {names[0].strip()!r} or {names[1].strip()!r}. Rename one." in message
+    (line,) = lines({**row, "was": "5", "prompt": "Now {was}"})
+    assert line["sent_prompt"] == "Now 5", "what no prompt names does no harm"
+
+
+@pytest.mark.parametrize("name", ["Sent Prompt", "sent-prompt", "sentPrompt", "SENT.PROMPT"])
+@pytest.mark.parametrize("prompt", ["New", "New {note}"])
+def test_a_column_of_the_users_is_not_sent_instead_of_the_prompt(name: str, prompt: str) -> None:
+    row = {**IDS, "note": "x", "prompt": prompt, name: "Old winter prompt"}
+    assert f"{name!r} would be read as a result table's sent_prompt" in told(row)
+
+
 def test_a_text_of_ones_own_beside_an_id_stays_that() -> None:
     (line,) = lines({**IDS, "Design template": "the red one", "prompt": "{Design template}"})
     assert line["sent_prompt"] == "the red one"
