@@ -35,8 +35,7 @@ _ERRORS: Final = frozenset(
     (
         *("#ref!", "#n/a", "#value!", "#div/0!", "#name?", "#null!", "#num!", "#spill!"),
         *("#calc!", "#getting_data", "#field!", "#blocked!", "#connect!", "#unknown!", "#busy!"),
-        *("#external!", "#python!", "#timeout!", "#error!", "err:502", "err:504", "err:508"),
-        *("err:509", "err:511", "err:519", "err:522", "err:523"),
+        *("#external!", "#python!", "#timeout!", "#error!", "loading...", "loading…"),
         *("#bezug!", "#nv", "#wert!", "#zahl!", "#überlauf!", "#kalk!", "#daten_abrufen"),
         *("#valeur!", "#nom?", "#nombre!", "#nul!", "#propagation!", "#chargement_données"),
         *("#¡ref!", "#¡valor!", "#¡div/0!", "#¿nombre?", "#¡nulo!", "#¡num!", "#¡desbordamiento!"),
@@ -55,6 +54,12 @@ _ERRORS: Final = frozenset(
     )
 )
 """What a formula shows that could not be computed, as programs write it in their languages."""
+
+_NUMBERED_OR_CUT: Final = re.compile(r"err:\d{3}|#{3,}", re.I)
+"""LibreOffice's errors, and what programs show, and some export, of what is wider than its cell."""
+
+_LOST: Final = "\ufffd"
+"""What stands for a letter that could not be read, once a file was saved without it."""
 
 INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """Characters without a width of their own. What was copied from a web page may have them."""
@@ -102,7 +107,7 @@ def clean_id(text: str) -> str:
 
 
 def formula_error_message(cell: Any) -> str | None:
-    """What is wrong with a cell that holds an error of a formula; None for any other cell.
+    """What is wrong with a cell that holds an error of a formula, or has lost letters; else None.
 
     Example:
         ```python
@@ -115,7 +120,13 @@ def formula_error_message(cell: Any) -> str | None:
     if not isinstance(cell, str):
         return None
     text = cell.strip()
-    if len(text) > _LONGEST_ERROR or text.casefold() not in _ERRORS:
+    if _LOST in text:
+        return (
+            f"has lost letters: {shortened(text)}. The file was read in a wrong encoding when it "
+            "was saved. Write the cell anew, or export the file as UTF-8."
+        )
+    is_listed = len(text) <= _LONGEST_ERROR and text.casefold() in _ERRORS
+    if not is_listed and not _NUMBERED_OR_CUT.fullmatch(text):
         return None
     return (
         f"holds {shortened(text)}, an error of a formula and no value. Mend the formula, or write "
@@ -128,7 +139,7 @@ _LONGEST_ERROR: Final = 30
 
 
 def formula_error_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
-    """A problem for each cell of a row that holds an error of a formula.
+    """A problem for each cell of a row that `formula_error_message` has something to say of.
 
     Args:
         number: The row's number.

@@ -16,7 +16,8 @@ from tests.campaign.shop import IDS, NAMES, expanded, lines, sheet
 ERRORS = [
     *("#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"),
     *("#GETTING_DATA", "#BEZUG!", "#NV", "#WERT!", "#NOM?", "#¡REF!", "#ССЫЛКА!", "#Н/Д"),
-    *(" #ref! ", "Err:508"),
+    *(" #ref! ", "Err:508", "Err:502", "Err:510", "err:540", "Loading...", "Loading…", "###"),
+    *("#######", "#" * 50),
 ]
 
 
@@ -54,6 +55,22 @@ def test_an_error_that_is_filled_in_is_told_and_another_is_not() -> None:
     assert told(row).startswith("Row 2, column price: holds #VALUE!")
     (line,) = lines({**row, "price": "5"})
     assert line["sent_prompt"] == "Now 5"
+
+
+@pytest.mark.parametrize("text", ["Gr\ufffd\ufffde", "5 \ufffd", "\ufffd" + "x" * 900])
+def test_a_text_that_has_lost_letters_is_told_where_it_is_sent(text: str) -> None:
+    assert told({**IDS, "prompt": text}).startswith("Row 2, column prompt: has lost letters: ")
+    row = {**IDS, "price": text, "note": text, "prompt": "Now {price}"}
+    assert told(row).startswith("Row 2, column price: has lost letters: ")
+    assert told({**NAMES, "brand": text}).startswith("Row 2, column brand: has lost letters: ")
+    (line,) = lines({**row, "price": "5"})
+    assert line["note"] == text, "where it is not sent it does no harm"
+
+
+@pytest.mark.parametrize("text", ["##", "Err:51", "Err:5100", "#1 in town", f"{'#' * 40} Iced"])
+def test_a_text_that_is_a_little_like_an_error_is_a_text(text: str) -> None:
+    (row,) = read_rows(expanded({**IDS, "prompt": text}))
+    assert row.request.prompt == text
 
 
 def test_a_text_with_such_a_word_in_it_is_a_text() -> None:
