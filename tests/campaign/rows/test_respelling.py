@@ -178,6 +178,22 @@ def test_row_ids_that_a_program_wrote_anew_do_no_harm(tmp_path: Path) -> None:
     assert Plan.of(table).creates == 0
 
 
+@pytest.mark.parametrize("made", ["012", "12", "02", "1", "2"])
+def test_equal_rows_have_their_ads_in_order_when_a_program_shortens_their_ids(
+    tmp_path: Path, made: str
+) -> None:
+    output = tmp_path / "out.csv"
+    table = opened(output, *({"row_id": f"00{n}", "prompt": "Same"} for n in range(3))).table
+    for n in map(int, made):
+        table.update(n, JobState(**{**vars(DONE), "job_id": f"ia_{n}"}))
+    table.save_now()
+    in_order = [f"ia_{n}" for n in made] + [None] * (3 - len(made))
+    table = opened(output, *({"row_id": n, "prompt": "Same"} for n in range(3))).table
+    assert [state.job_id for state in table.states] == in_order
+    fewer = opened(output, *({"row_id": n, "prompt": "Same"} for n in range(len(made)))).table
+    assert [state.job_id for state in fewer.states] == [f"ia_{n}" for n in made], "none is new"
+
+
 def test_a_prompt_that_is_a_number_is_known_too(tmp_path: Path) -> None:
     output = tmp_path / "out.csv"
     recorded(output, {"prompt": "0.5"})
