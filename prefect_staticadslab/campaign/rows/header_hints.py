@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -17,6 +18,9 @@ _LIKE: Final = 0.85
 
 _ENDINGS: Final = ("s", "name", "names", "title", "text")
 """What people put behind a known name."""
+
+_REMARK: Final = re.compile(r"\s*[(\[（【].*", re.S)
+"""What people put behind a name in brackets: a language, a length, a price."""
 
 _SHORT: Final = {"template": "design_template", "variant": "product_variant"}
 """Parts of known names that people take for the whole."""
@@ -104,7 +108,8 @@ def _similar_column(name: str, keys: dict[str, str]) -> str:
         name: What people wrote.
         keys: The known columns, by their `column_key`.
     """
-    key = column_key(name[:HINT_LENGTH]).strip("?:*#()")
+    without_remark = _REMARK.sub("", name[:HINT_LENGTH]) or name[:HINT_LENGTH]
+    key = column_key(without_remark).strip("?:*#()")
     for candidate in _without_endings(key):
         if candidate in keys:
             return keys[candidate]

@@ -143,6 +143,10 @@ def test_a_required_column_that_is_missing_is_guessed(given: str, meant: str) ->
         ("Generate AI image", "generate_ai_images"),
         ("Node override", "node_overrides"),
         ("Row IDs", "row_id"),
+        ("Prompt (EN)", "prompt"),
+        ("Prompt [max. 200 characters]", "prompt"),
+        ("Editable(4 USD)", "editable"),
+        ("Generate copy (yes/no)", "generate_copy"),
     ],
 )
 def test_a_column_that_would_be_ignored_is_told(given: str, meant: str) -> None:
@@ -151,7 +155,11 @@ def test_a_column_that_would_be_ignored_is_told(given: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Product note", "Price", "Notes", "Winner", "Image URL", "Copy", "Brand colour", "ID"]
+    "name",
+    [
+        *("Product note", "Price", "Notes", "Winner", "Image URL", "Copy", "Brand colour", "ID"),
+        *("Price (prompt)", "Brand (colour)", "[x]"),
+    ],
 )
 def test_columns_of_ones_own_are_no_trouble(name: str) -> None:
     brief = Brief.read(sheet({**IDS, name: "x"}))
