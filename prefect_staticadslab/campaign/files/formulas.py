@@ -21,10 +21,24 @@ _QUOTED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 """A formula's beginning with apostrophes before it."""
 
 
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+"""A formula that is nothing but a text."""
+
+
 class CatalogueText(str):
     """Text from the API's catalogue, or with such text in it, in a cell of a table."""
 
     __slots__ = ()
+
+
+class TextFormula(str):
+    """The text of a cell of a CSV that is a formula for it, as `="007"`: so shops keep zeros.
+
+    Attributes:
+        formula: The cell as it was read, and is to be written.
+    """
+
+    formula: str = ""
 
 
 class FilledIn(str):
@@ -39,6 +53,26 @@ class FilledIn(str):
 
 class FilledInCatalogueText(FilledIn, CatalogueText):
     """A text that was filled in from a row's cells and from the API's catalogue."""
+
+
+def read_text_formula(cell: str) -> str:
+    """A cell of a CSV as the text that a spreadsheet program shows, if it is a formula for a text.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.formulas import read_text_formula
+
+        assert read_text_formula('="007"') == "007"
+        assert read_text_formula('="a ""quoted"" one"') == 'a "quoted" one'
+        assert read_text_formula('="a"&"b"') == '="a"&"b"'
+        ```
+    """
+    match = _TEXT_FORMULA.fullmatch(cell)
+    if match is None:
+        return cell
+    text = TextFormula(match[1].replace('""', '"'))
+    text.formula = cell
+    return text
 
 
 def escape_formula(text: str) -> str:

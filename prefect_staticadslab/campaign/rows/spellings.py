@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.cells import (
     is_blank,
     plain_text,
 )
-from prefect_staticadslab.campaign.files.formulas import FilledIn
+from prefect_staticadslab.campaign.files.formulas import FilledIn, TextFormula
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
 LONGEST: Final = 60
@@ -151,8 +151,9 @@ def _plain_parts(parts: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _may_be_respelled(cell: Any) -> bool:
-    """Whether programs may write a cell in several ways: it is a number, a date or a time."""
-    return not isinstance(cell, str) or bool(_cell_meanings(cell))
+    """Whether programs may write a cell in several ways: it is a number, a date or a time, or a
+    formula for a text, which was sent as it is once."""
+    return not isinstance(cell, str) or isinstance(cell, TextFormula) or bool(_cell_meanings(cell))
 
 
 def _content_without_prompt(row: CampaignRow[ImageAdRequest]) -> str:
@@ -226,6 +227,8 @@ def _cell_keys(cell: Any) -> frozenset[str]:
     text's `_text_keys`.
     """
     texts = {cell_text(cell), _earlier_text(bare_value(cell))}
+    if isinstance(cell, TextFormula):
+        texts.add(cell.formula)
     texts = {plain_text(text.strip()) for text in texts}
     return frozenset(f"text {text}" for text in texts) | _cell_meanings(cell)
 

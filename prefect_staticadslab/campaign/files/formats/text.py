@@ -23,7 +23,12 @@ from prefect_staticadslab.campaign.files.formats.delimiters import (
 )
 from prefect_staticadslab.campaign.files.formats.encodings import detect_encoding, named_encoding
 from prefect_staticadslab.campaign.files.formats.table_layout import Layout, Line, layout_of
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_formula
+from prefect_staticadslab.campaign.files.formulas import (
+    CatalogueText,
+    TextFormula,
+    escape_formula,
+    read_text_formula,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +172,7 @@ def _parse_records(
     records: list[list[str]] = []
     try:
         for record in reader:
-            records.append(record)
+            records.append([read_text_formula(c) if c[:2] == '="' else c for c in record])
             if problem := _bound_problem(records):
                 raise SpreadsheetError([problem])
     except _LongLineError:
@@ -243,7 +248,10 @@ def text_lines(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
 def _written_text(value: Any) -> str:
     """A cell's text as it is written to a CSV: without NUL characters; one of the catalogue's so
     that a spreadsheet program sees no formula in it."""
-    text = escape_formula(value) if isinstance(value, CatalogueText) else cell_text(value)
+    if isinstance(value, CatalogueText):
+        text = escape_formula(value)
+    else:
+        text = value.formula if isinstance(value, TextFormula) else cell_text(value)
     # A file with a NUL in it is no text, to us and to others.
     return text.replace("\0", "")
 
