@@ -16,14 +16,16 @@ from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline.chunks import Chunk
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, limiters_of, run_chunk
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.tasks.clusters import worker_journal
 from prefect_staticadslab.tasks.clusters.chunk_contact import ChunkContact
+from prefect_staticadslab.tasks.clusters.coordinator import Coordinator
 from prefect_staticadslab.tasks.clusters.messages import Answer, Report
 from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 from prefect_staticadslab.tasks.clusters.worker_tasks import WorkerTasks
+from tests.campaign.table.test_line_matching import PRICES, marked, priced
 from tests.conftest import write_campaign
 from tests.orchestration.clusters import Cluster, MemoryMailboxes, generating, processing, until
 
@@ -267,3 +269,21 @@ def test_what_a_worker_has_heard_is_forgotten() -> None:
     assert not contact.is_late("successor")
     assert contact.is_late("box")
     assert asked_anew(4, 2, 2)
+
+
+async def test_a_worker_does_not_send_what_another_run_asks_for_in_other_words(
+    tmp_path: Path,
+) -> None:
+    first, second = (priced(str(tmp_path / "out.csv"), price) for price in PRICES)
+    await first.before_send({0: marked(0)})
+    row, coordinator = second.rows[0], Coordinator(MemoryMailboxes(), second)
+    plan = PlannedJob(0, row.request, "campaign", row.identity)
+
+    async def work(journal: Journal) -> list[ImageAdResult]:
+        return [ImageAdResult(0, (await journal.before_send({0: marked(1)}))[0])]
+
+    async with coordinator.listening():
+        journal = coordinator.begin_chunk()
+        worker = asyncio.ensure_future(journal.run_with_journal([plan], work))
+        (result,) = await coordinator.wait_for_result(journal, worker)
+    assert result.state == JobState(attempts=1)

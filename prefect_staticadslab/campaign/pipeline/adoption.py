@@ -23,6 +23,7 @@ from prefect_staticadslab.campaign.table.job_state import (
     TRUSTED_LIFETIME,
     JobState,
     RowStatus,
+    second_ads,
 )
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -208,7 +209,9 @@ async def adopt(
             filters = dict(zip(_FILTERS, ids, strict=True))
             ads += [ad async for ad in client.list_image_ads(**filters)]
         now = now or client.now()  # the answers have told how late it is there
-        taken = frozenset(s.job_id for s in table.states if s.job_id)
+        taken = frozenset(
+            each for s in table.states for each in (s.job_id, *second_ads(s)) if each is not None
+        )
         matches = match_ads(lost, ads, taken)
         for position, ad in matches.adopted.items():
             state = replace(table.states[position], submitted_at=ad.created_at or now)

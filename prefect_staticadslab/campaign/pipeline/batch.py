@@ -174,6 +174,8 @@ async def mark_chunk(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chunk
             attempt.plan,
             state=attempt.state,
             persisted_elsewhere=True,
+            # What is left to another run, which asks for it in other words, is pending.
+            may_create=attempt.is_submitting or attempt.state.has_ad,
             sent_by_other_run=attempt.seconds_since_other_run_sent(now) is not None,
         )
     return replace(chunk, jobs=[marked.get(plan.position, plan) for plan in chunk.jobs])

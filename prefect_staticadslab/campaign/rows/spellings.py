@@ -8,12 +8,14 @@ for by then. So a prompt that was filled in is compared by what its cells mean.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, TypeAlias
 
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.files.cells import (
@@ -33,6 +35,9 @@ MOST_COMPARED: Final = 2_000_000
 
 ANYTHING: Final = object()
 """A cell that may have held any text: nobody knows any more what it was."""
+
+_Groups: TypeAlias = dict[str, deque[int]]
+"""The indices of prompts, by each of `_text_keys` of what may be one of their cells."""
 
 _DIGITS: Final = Context(prec=15)
 """The digits that a spreadsheet program knows of a number."""
@@ -87,7 +92,7 @@ def find_respelled(
     for index, row in enumerate(earlier):
         by_content.setdefault(_content_without_prompt(row), []).append(index)
     prompts = [plain_text(row.request.prompt or "") for row in earlier]
-    by_texts: dict[tuple[str, ...], dict[str, list[int]]] = {}
+    by_texts: dict[tuple[str, ...], tuple[_Groups, _Groups]] = {}
     found: dict[int, int] = {}
     taken: set[int] = set()
     compared = 0
@@ -99,12 +104,14 @@ def find_respelled(
         if not parts:
             continue
         texts = parts[::2]
-        by_cell = by_texts.get((content, *texts))
-        if by_cell is None:
+        if (content, *texts) not in by_texts:
             compared += len(by_content[content])
-            by_cell = _group_by_first_cell(prompts, by_content[content], texts)
-            by_texts[content, *texts] = by_cell
-        for index in (each for key in _cell_keys(parts[1]) for each in by_cell.get(key, ())):
+            by_texts[content, *texts] = (
+                _group_by_first_cell(prompts, by_content[content], texts),
+                _group_by_last_cell(prompts, by_content[content], texts),
+            )
+        by_first, by_last = by_texts[content, *texts]
+        for index in _fewest(by_first, parts[1], by_last, parts[-2], taken):
             compared += 1
             if index not in taken and _is_spelling_of(prompts[index], parts):
                 found[position] = index
@@ -163,18 +170,15 @@ def _content_without_prompt(row: CampaignRow[ImageAdRequest]) -> str:
 
 def _group_by_first_cell(
     prompts: Sequence[str], indices: Iterable[int], texts: Sequence[str]
-) -> dict[str, list[int]]:
+) -> _Groups:
     """Groups prompts that begin with the first of some texts by what may be the cell behind it.
 
     Args:
         prompts: All prompts.
         indices: Which of them to group.
         texts: The texts between which the cells are.
-
-    Returns:
-        The indices of the prompts, by each of `_text_keys` of what may be the cell.
     """
-    found: dict[str, list[int]] = {}
+    found: _Groups = {}
     start = len(texts[0])
     for index in indices:
         if prompts[index].startswith(texts[0]):
@@ -184,8 +188,48 @@ def _group_by_first_cell(
                 for key in _text_keys(prompts[index][start:end])
             }
             for key in keys:
-                found.setdefault(key, []).append(index)
+                found.setdefault(key, deque()).append(index)
     return found
+
+
+def _group_by_last_cell(
+    prompts: Sequence[str], indices: Iterable[int], texts: Sequence[str]
+) -> _Groups:
+    """The same by what may be the cell before the last text, of prompts that end with that."""
+    found: _Groups = {}
+    for index in indices:
+        prompt, end = prompts[index], len(prompts[index]) - len(texts[-1])
+        if not prompt.endswith(texts[-1]):
+            continue
+        starts = [len(texts[0])] if len(texts) == 2 else _places_behind(prompt, texts[-2])  # noqa: PLR2004
+        keys = {key for start in starts if start <= end for key in _text_keys(prompt[start:end])}
+        for key in keys:
+            found.setdefault(key, deque()).append(index)
+    return found
+
+
+def _places_behind(prompt: str, text: str) -> Iterator[int]:
+    """Where a cell may begin that comes after a text."""
+    place = prompt.find(text)
+    while place >= 0:
+        yield place + len(text)
+        place = prompt.find(text, place + 1)
+
+
+def _fewest(
+    by_first: _Groups, first: Any, by_last: _Groups, last: Any, taken: Collection[int]
+) -> Iterator[int]:
+    """The prompts that may have the first of a row's cells, or those that may have the last one,
+    whichever are fewer. Those at the beginning of a group that are taken are dropped from it."""
+    groups = [
+        [by_cell[key] for key in _cell_keys(cell) if key in by_cell]
+        for by_cell, cell in ((by_first, first), (by_last, last))
+    ]
+    for group in chain(*groups):
+        while group and group[0] in taken:
+            group.popleft()
+    fewest = min((sum(map(len, group)), number) for number, group in enumerate(groups))[1]
+    return chain(*groups[fewest])
 
 
 def _is_spelling_of(prompt: str, parts: Sequence[Any]) -> bool:

@@ -91,7 +91,7 @@ def read_earlier_jobs(
         theirs = job_type.add_from_request(states.get(row.number, JobState()), row.request)
         if not _asks_for_same(theirs, ours, counts[row.number]):
             continue
-        if theirs.job_failed and not (job_type.exclusive or again or ours.attempts):
+        if _is_repeated(theirs) and not (job_type.exclusive or again or ours.attempts):
             # Begun anew, it would be made to the ad once more, which may have it already.
             taken_over[position] = _taken_over_state(theirs, ours)
         if not _may_have_job(theirs):
@@ -101,6 +101,13 @@ def read_earlier_jobs(
         if not again and ours.status in (RowStatus.PENDING, RowStatus.FAILED):
             taken_over[position] = _taken_over_state(theirs, ours)
     return EarlierJobs(location, existing, completed, again), taken_over
+
+
+def _is_repeated(state: JobState) -> bool:
+    """Whether a revision is to be made once more after its rendering failed; pending, if it could
+    not be sent again, as the wallet was empty."""
+    is_withdrawn = state.status is RowStatus.PENDING and "sent_tree" in state.facts
+    return state.job_failed or is_withdrawn
 
 
 def _may_have_job(state: JobState) -> bool:

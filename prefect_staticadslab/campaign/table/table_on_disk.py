@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -270,15 +271,16 @@ def match_lines(
         name_of: Callable[[Line[Q]], str | None], names: Sequence[str], *, any_job: bool = False
     ) -> None:
         """Makes lines those of rows of the same name; of several, by `_rank`."""
-        named: dict[str | None, list[Line[Q]]] = {}
+        named: dict[tuple[str | None, bool], deque[Line[Q]]] = {}
         for line in sorted(rest.values(), key=_rank):
-            named.setdefault(name_of(line), []).append(line)
+            has_job = not any_job and _may_have_job(line[2])
+            named.setdefault((name_of(line), has_job), deque()).append(line)
         for position, name in enumerate(names):
-            same, is_free = named.get(name, []), any_job or not has_own[position]
-            free = (each for each in same if is_free or not _may_have_job(each[2]))
-            if position not in found and (taken := next(free, None)):
-                same.remove(taken)
-                found[position] = rest.pop(taken[0])
+            kinds = (False,) if any_job or has_own[position] else (True, False)
+            same = [lines for each in kinds if (lines := named.get((name, each)))]
+            if same and position not in found:
+                line = min(same, key=lambda lines: _rank(lines[0])).popleft()
+                found[position] = rest.pop(line[0])
 
     for place, _, state in lines:
         own = [p for mark in _marks(state) for p in owners.get((mark, asked[place]), ())]

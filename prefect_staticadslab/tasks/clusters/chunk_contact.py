@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.tasks.clusters.messages import Report
 
 
@@ -16,12 +18,15 @@ class Question:
         report: The first report with it that came.
         to_tell: The positions of the rows whose states it is told; None until that is known.
         perhaps_sent: Those of them that a lost worker may have sent.
+        held_back: Those of them that must not be sent, and the states that keep them from it, by
+            position; see `OtherRuns.state_to_send`.
         refusal: Why they could not be looked up or marked; "" if they could.
     """
 
     report: Report
     to_tell: set[int] | None = None
     perhaps_sent: set[int] = field(default_factory=set)
+    held_back: Mapping[int, JobState] = field(default_factory=dict)
     refusal: str = ""
 
 

@@ -230,7 +230,7 @@ class Coordinator:
                     news = await self._table.look(report.to_look)
                     question.to_tell = {*news, *chunk.unheard_news(report)}
             else:
-                question.perhaps_sent = await self._mark_rows(report.to_send, report.box, chunk)
+                await self._mark_rows(question, chunk)
                 question.to_tell = set(report.to_send)
         except CampaignError as error:
             question.to_tell, question.refusal = set(), str(error)
@@ -243,6 +243,7 @@ class Coordinator:
             return
         report, known = question.report, {p: self._table.states[p] for p in question.to_tell}
         known |= {p: _marked_by_lost_worker(known[p]) for p in question.perhaps_sent}
+        known |= {p: s for p, s in question.held_back.items() if not known[p].has_ad}
         refusal = question.refusal or self._refusal_reason(report, chunk)
         await self._send(report.box, Answer(report.question, {} if refusal else known, refusal))
 
@@ -252,32 +253,26 @@ class Coordinator:
             return CANCELLED
         return TAKEN_OVER if chunk.worker_box != report.box else ""
 
-    async def _mark_rows(
-        self, to_send: Mapping[int, JobState], box: str, chunk: ChunkContact
-    ) -> set[int]:
-        """Marks the rows on disk that a worker is about to send, and returns those that it does not
-        mark anew, as a lost worker of this chunk may have sent them.
-
-        Args:
-            to_send: The states that the worker would send the rows with, by position.
-            box: The worker's mailbox.
-            chunk: Their chunk.
+    async def _mark_rows(self, question: Question, chunk: ChunkContact) -> None:
+        """Marks the rows on disk that a worker is about to send, and notes in its question which of
+        them it does not mark anew, as a lost worker of this chunk may have sent them, and which it
+        leaves to another run.
 
         Raises:
             CampaignError: They cannot be written, so nothing must be sent.
         """
-        states = self._table.states
-        perhaps_sent = {
+        box, to_send, states = question.report.box, question.report.to_send, self._table.states
+        question.perhaps_sent = {
             position
             for position in to_send
             if chunk.asked_from.get(position, box) != box
             and states[position].status is not RowStatus.PENDING
         }
-        changes = {p: state for p, state in to_send.items() if p not in perhaps_sent}
+        changes = {p: state for p, state in to_send.items() if p not in question.perhaps_sent}
         chunk.asked_from |= dict.fromkeys(to_send, box)
         # Also without changes: what the lost worker had asked for may not be on disk yet.
-        await self._table.before_send(changes)
-        return perhaps_sent
+        known = await self._table.before_send(changes)
+        question.held_back = {p: s for p, s in known.items() if s.status is RowStatus.PENDING}
 
     async def _stop_workers(
         self, chunk: ChunkContact, result: asyncio.Future[list[ImageAdResult]]

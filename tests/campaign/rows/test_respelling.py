@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -9,13 +10,17 @@ from typing import Any
 
 import pytest
 
+from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.files.cells import FormattedValue
+from prefect_staticadslab.campaign.files.formulas import FilledIn
 from prefect_staticadslab.campaign.files.number_formats import show_number
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.rows.spellings import MOST_COMPARED, find_respelled
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from tests.campaign.shop import IDS, SHOP, sheet
 
 DONE = JobState(status=RowStatus.COMPLETED, job_id="ia_1", image_url="http://127.0.0.1/1.png")
@@ -275,3 +280,20 @@ def test_an_edited_prompt_of_a_row_without_an_ad_is_taken_whatever_its_names(
         assert prompt == was_sent, "which may be the same prompt, with a name that changed"
     else:
         assert prompt == filled
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_thousands_of_rows_of_one_price_are_all_known_in_any_order(is_sorted: bool) -> None:
+    """Compared each with each, they would be more than are compared."""
+    count = math.isqrt(2 * MOST_COMPARED) + 100
+    earlier = [CampaignRow(2, request(f"Now 7.50 for {n}!"), "") for n in range(count)]
+    filled_in = [FilledIn(f"Now 7.5 for {n}!") for n in range(count)]
+    for number, cell in enumerate(filled_in):
+        cell.parts = ("Now ", "7.5", " for ", f"{number}", "!")
+    rows = {n: CampaignRow(2, request(str(c)), "", prompt_cell=c) for n, c in enumerate(filled_in)}
+    found = find_respelled(rows, earlier if is_sorted else earlier[::-1])
+    assert found == {n: n if is_sorted else count - 1 - n for n in range(count)}
+
+
+def request(prompt: str) -> ImageAdRequest:
+    return ImageAdRequest.model_validate({**IDS, "prompt": prompt})

@@ -211,22 +211,26 @@ def test_a_failed_revision_stays_one_as_its_ad_may_have_the_change(tmp_path: Pat
     )
     first = Revisions.open(str(tmp_path / "in.csv"), source).table
     refused = JobState(RowStatus.FAILED, error="No.", attempts=1)
+    withdrawn = replace(
+        refused, status=RowStatus.PENDING, error=None, attempts=2, facts={"sent_tree": "b"}
+    )
     failed = replace(
         refused,
+        attempts=3,
         job_id="ia_1",
         completed_at=datetime(2026, 5, 1, tzinfo=UTC),
         facts={"previous_tree": "a", "sent_tree": "b", "kept_tree": "c"},
     )
-    for state in (refused, failed):
+    for state in (refused, withdrawn, failed):
         first.update(0, state)
         first.save_now()
         table = Revisions.open(source, second).table
-        assert table.states == [JobState() if state is refused else failed]
+        assert table.states == [JobState() if state is refused else state]
         assert table.earlier_jobs is not None
         assert table.earlier_jobs.existing == 0  # it is made again without --again
     assert Revisions.open(source, second, again=True).table.states == [JobState()]
     # What this table knows of a later attempt is further.
-    table.update(0, replace(failed, attempts=2, facts={"previous_tree": "c", "sent_tree": "d"}))
+    table.update(0, replace(failed, attempts=4, facts={"previous_tree": "c", "sent_tree": "d"}))
     table.save_now()
     assert Revisions.open(source, second).table.states == table.states
 

@@ -16,6 +16,8 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.batch import mark_chunk
 from prefect_staticadslab.campaign.table.totals import Totals
 from tests.campaign.table.test_merging import new_place, spreadsheet, with_column
 
@@ -238,6 +240,16 @@ async def test_a_row_that_another_run_has_marked_in_other_words_is_left_to_it(
     told = (await second.before_send({0: replace(marked(1), attempts=2)}))[0]
     assert told.status is RowStatus.PENDING
     assert [state.job_id for state in second.states] == ["ia_0"]
+
+
+async def test_nor_does_a_worker_send_it_that_has_no_table(tmp_path: Path) -> None:
+    place = str(tmp_path / "out.csv")
+    sheet = with_column(spreadsheet(["Now {price}!"]), "price", ["7.5"])
+    campaign = Campaign.open(Brief.read(sheet), place)
+    (chunk,) = campaign.chunks()
+    await priced(place, "7.50").before_send({0: marked(0)})
+    (plan,) = (await mark_chunk(campaign.table, chunk, NOW)).jobs
+    assert not Attempt(plan).needs_create
 
 
 async def test_a_row_in_other_words_stays_unselected(
