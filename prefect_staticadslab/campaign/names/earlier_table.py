@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
 )
 from prefect_staticadslab.campaign.rows.columns import SENT_NAME_COLUMNS
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, JobState
 from prefect_staticadslab.campaign.table.layout import (
     INPUT_PREFIX,
     SENT_PROMPT_COLUMN,
@@ -84,8 +84,7 @@ class EarlierTable:
     def may_have_ad(self, line: Sequence[Any]) -> bool:
         """Whether an earlier run made an ad of a line that has not failed, or may have sent it."""
         cells = {name: line[position] for name, position in self.result_positions.items()}
-        state = JobState.from_cells(cells)
-        return state.has_ad or state.status is RowStatus.SUBMITTING
+        return JobState.from_cells(cells).may_have_ad
 
     def has_overwritten_prompt(self, line: Sequence[Any]) -> bool:
         """Whether a line's prompt is the one that was sent: earlier versions of this program wrote

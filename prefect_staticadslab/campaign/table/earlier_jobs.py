@@ -94,7 +94,7 @@ def read_earlier_jobs(
         if _is_repeated(theirs) and not (job_type.exclusive or again or ours.attempts):
             # Begun anew, it would be made to the ad once more, which may have it already.
             taken_over[position] = _taken_over_state(theirs, ours)
-        if not _may_have_job(theirs):
+        if not theirs.may_have_ad:
             continue
         existing += 1
         completed += theirs.is_completed
@@ -108,11 +108,6 @@ def _is_repeated(state: JobState) -> bool:
     not be sent again, as the wallet was empty."""
     is_withdrawn = state.status is RowStatus.PENDING and "sent_tree" in state.facts
     return state.job_failed or is_withdrawn
-
-
-def _may_have_job(state: JobState) -> bool:
-    """Whether a job of the row is rendered, or completed, or may have been begun."""
-    return state.is_completed or state.is_processing or state.status is RowStatus.SUBMITTING
 
 
 def _asks_for_same(theirs: JobState, ours: JobState, rows_of_line: int) -> bool:

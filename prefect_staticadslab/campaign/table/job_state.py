@@ -21,7 +21,6 @@ T = TypeVar("T")
 _EARLIEST_YEAR: Final = 2000
 """A date of an earlier year, or of the last one of the calendar, counts as none."""
 
-
 _DAY_0: Final = datetime(1899, 12, 30, tzinfo=UTC)  # of a workbook
 
 
@@ -72,11 +71,7 @@ RESULT_COLUMNS: Final = (
 )
 """The columns that a campaign's table adds to the spreadsheet's."""
 
-KEY_COLUMNS: Final[Mapping[str, str]] = {
-    "idempotency_key": "idempotency_key",
-    "api_key_hash": "api_key_hash",
-    "request_hash": "request_hash",
-}
+KEY_COLUMNS: Final[Mapping[str, str]] = {name: name for name in RESULT_COLUMNS[-3:]}
 """The last of each result table's columns, and the field of `JobState` that each holds. Tables of
 earlier versions lack them."""
 
@@ -145,6 +140,11 @@ class JobState:
     def has_ad(self) -> bool:
         """Whether there is a job that has not failed."""
         return self.is_processing or self.is_completed
+
+    @property
+    def may_have_ad(self) -> bool:
+        """Whether there is a job that has not failed, or the row was perhaps sent."""
+        return self.has_ad or self.status is RowStatus.SUBMITTING
 
     @property
     def job_failed(self) -> bool:

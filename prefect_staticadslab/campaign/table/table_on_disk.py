@@ -262,7 +262,7 @@ def match_lines(
         for row, (state, _) in zip(rows, known, strict=True)
     ]
     # A mark that is being written is not sent yet, so that another run's may take its place.
-    has_own = [now.has_ad or _may_have_ad(saved) for now, saved in known]
+    has_own = [now.has_ad or saved.may_have_ad for now, saved in known]
     owners: dict[tuple[str | None, str], list[int]] = {}
     for position, mark in ((p, mark) for p, states in enumerate(known) for mark in _marks(*states)):
         owners.setdefault((mark, hashes[position]), []).append(position)
@@ -298,7 +298,7 @@ def match_lines(
         for position, row in enumerate(rows)
         if position not in found and not has_own[position] and not row.removed
     }
-    jobs = [line for line in rest.values() if _may_have_ad(line[2])]
+    jobs = [line for line in rest.values() if line[2].may_have_ad]
     respelled = job_type.find_respelled(unsent, [row for _, row, _ in jobs])
     found |= {position: rest.pop(jobs[number][0]) for position, number in respelled.items()}
     return found, list(rest.values()), frozenset(respelled)
@@ -309,15 +309,10 @@ def _may_have_job(state: JobState) -> bool:
     return state.job_id is not None or state.status is RowStatus.SUBMITTING
 
 
-def _may_have_ad(state: JobState) -> bool:
-    """The same, but for a job that failed."""
-    return state.has_ad or state.status is RowStatus.SUBMITTING
-
-
 def _rank(line: Line[Any]) -> tuple[bool, bool, bool]:
     """Sorts lines with ads before those that may have one, and these before what was refused."""
     state = line[2]
-    return not state.has_ad, not _may_have_ad(state), state.status is RowStatus.PENDING
+    return not state.has_ad, not state.may_have_ad, state.status is RowStatus.PENDING
 
 
 def _marks(*states: JobState) -> list[str]:
