@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
@@ -38,6 +38,9 @@ ANYTHING: Final = object()
 
 _Groups: TypeAlias = dict[str, deque[int]]
 """The indices of prompts, by each of `_text_keys` of what may be one of their cells."""
+
+_Places: TypeAlias = Iterator[tuple[int, int]]
+"""Where in a prompt a cell may be: its beginning and its end."""
 
 _DIGITS: Final = Context(prec=15)
 """The digits that a spreadsheet program knows of a number."""
@@ -106,10 +109,7 @@ def find_respelled(
         texts = parts[::2]
         if (content, *texts) not in by_texts:
             compared += len(by_content[content])
-            by_texts[content, *texts] = (
-                _group_by_first_cell(prompts, by_content[content], texts),
-                _group_by_last_cell(prompts, by_content[content], texts),
-            )
+            by_texts[content, *texts] = _group_by_ends(prompts, by_content[content], texts)
         by_first, by_last = by_texts[content, *texts]
         for index in _fewest(by_first, parts[1], by_last, parts[-2], taken):
             compared += 1
@@ -168,52 +168,51 @@ def _content_without_prompt(row: CampaignRow[ImageAdRequest]) -> str:
     return row.request.model_dump_json(exclude={"prompt"})
 
 
-def _group_by_first_cell(
-    prompts: Sequence[str], indices: Iterable[int], texts: Sequence[str]
+def _group_by_ends(
+    prompts: Sequence[str], indices: Sequence[int], texts: Sequence[str]
+) -> tuple[_Groups, _Groups]:
+    """Groups prompts that have these texts around cells by the first cell, and by the last one."""
+    by_first = _group_by_cell(prompts, indices, partial(_places_of_first_cell, texts=texts))
+    if not texts[2:]:
+        return by_first, by_first
+    return by_first, _group_by_cell(prompts, indices, partial(_places_of_last_cell, texts=texts))
+
+
+def _group_by_cell(
+    prompts: Sequence[str], indices: Iterable[int], places_of: Callable[[str], _Places]
 ) -> _Groups:
-    """Groups prompts that begin with the first of some texts by what may be the cell behind it.
+    """Groups prompts by what may be one of their cells; one without a place for it is left out.
 
     Args:
         prompts: All prompts.
         indices: Which of them to group.
-        texts: The texts between which the cells are.
+        places_of: Where in a prompt that cell may begin and end.
     """
     found: _Groups = {}
-    start = len(texts[0])
     for index in indices:
-        if prompts[index].startswith(texts[0]):
-            keys = {
-                key
-                for end in _possible_ends(prompts[index], start, texts[1], is_last=not texts[2:])
-                for key in _text_keys(prompts[index][start:end])
-            }
-            for key in keys:
-                found.setdefault(key, deque()).append(index)
-    return found
-
-
-def _group_by_last_cell(
-    prompts: Sequence[str], indices: Iterable[int], texts: Sequence[str]
-) -> _Groups:
-    """The same by what may be the cell before the last text, of prompts that end with that."""
-    found: _Groups = {}
-    for index in indices:
-        prompt, end = prompts[index], len(prompts[index]) - len(texts[-1])
-        if not prompt.endswith(texts[-1]):
-            continue
-        starts = [len(texts[0])] if len(texts) == 2 else _places_behind(prompt, texts[-2])  # noqa: PLR2004
-        keys = {key for start in starts if start <= end for key in _text_keys(prompt[start:end])}
-        for key in keys:
+        prompt = prompts[index]
+        for key in {
+            key for start, end in places_of(prompt) for key in _text_keys(prompt[start:end])
+        }:
             found.setdefault(key, deque()).append(index)
     return found
 
 
-def _places_behind(prompt: str, text: str) -> Iterator[int]:
-    """Where a cell may begin that comes after a text."""
-    place = prompt.find(text)
-    while place >= 0:
-        yield place + len(text)
-        place = prompt.find(text, place + 1)
+def _places_of_first_cell(prompt: str, texts: Sequence[str]) -> _Places:
+    """Where the first cell of a prompt may begin and end, which has these texts around cells."""
+    if prompt.startswith(texts[0]):
+        start = len(texts[0])
+        for end in _possible_ends(prompt, start, texts[1], is_last=not texts[2:]):
+            yield start, end
+
+
+def _places_of_last_cell(prompt: str, texts: Sequence[str]) -> _Places:
+    """The same of the last cell, which comes after another one."""
+    if prompt.endswith(texts[-1]):
+        end = len(prompt) - len(texts[-1])
+        for place in _possible_ends(prompt, 0, texts[-2], is_last=False):
+            if (start := place + len(texts[-2])) <= end:
+                yield start, end
 
 
 def _fewest(
@@ -228,8 +227,8 @@ def _fewest(
     for group in chain(*groups):
         while group and group[0] in taken:
             group.popleft()
-    fewest = min((sum(map(len, group)), number) for number, group in enumerate(groups))[1]
-    return chain(*groups[fewest])
+    fewest = min(groups, key=lambda side: sum(map(len, side)))
+    return chain(*fewest)
 
 
 def _is_spelling_of(prompt: str, parts: Sequence[Any]) -> bool:
