@@ -127,14 +127,10 @@ class _AdditionsPlanner:
             message = f"{shortened(row.name)!r} is also in row {first.row_number}."
             self.problems.append(row.problem(message, "name"))
             return
-        present_ids = [
-            resource.id
-            for resource in self._listings[row.resource_type].with_value("name", row.name)
-            if not row.resource_type.parent
-            or getattr(resource, row.resource_type.parent_column) == parent
-        ]
-        if present_ids:
-            self.present.append((row, present_ids[0]))
+        listing = self._listings[row.resource_type]
+        present_id = find_present(listing, row.resource_type, parent, row.name)
+        if present_id:
+            self.present.append((row, present_id))
         else:
             self.new.append(Addition(row, parent))
 
@@ -230,6 +226,22 @@ class _AdditionsPlanner:
             and (within is None or each.parent == within)
         ]
         return present_ids + additions
+
+
+def find_present(
+    listing: Listing, resource_type: ResourceType, parent: Parent, name: str
+) -> str | None:
+    """The id of the resource of this parent and name, if it is there already; else None.
+
+    Args:
+        listing: All resources of its type.
+        resource_type: Its type.
+        parent: What it belongs to; "" for a brand.
+        name: Its name.
+    """
+    column = resource_type.parent_column
+    same = listing.with_value("name", name)
+    return next((each.id for each in same if not column or getattr(each, column) == parent), None)
 
 
 def count_by_type(resource_types: Sequence[ResourceType]) -> str:

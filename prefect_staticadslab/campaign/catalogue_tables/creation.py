@@ -15,8 +15,12 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.retries.elapsed import elapsed
-from prefect_staticadslab.campaign.catalogue_tables.additions import Addition, Additions
-from prefect_staticadslab.campaign.names.listings import fold_name
+from prefect_staticadslab.campaign.catalogue_tables.additions import (
+    Addition,
+    Additions,
+    find_present,
+)
+from prefect_staticadslab.campaign.names.listings import Listing, fold_name
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 if TYPE_CHECKING:
@@ -111,7 +115,7 @@ async def _create_or_find(
             # Either the key was used with other fields, or the first request with it still runs.
             if client.key_lock(key).may_be_at_work(elapsed()):
                 raise
-            if present_id := await _find_present(client, resource_type, parent, name):
+            if present_id := await _read_present(client, resource_type, parent, name):
                 return present_id
             continue
         if not sent.replayed:
@@ -126,18 +130,14 @@ async def _create_or_find(
     return None
 
 
-async def _find_present(
+async def _read_present(
     client: StaticAdsLabClient, resource_type: ResourceType, parent: str, name: str
 ) -> str | None:
-    """The id of a resource of this type, parent and name; None if there is none. `parent` is an id,
-    or "" for a brand."""
-    column = resource_type.parent_column
-    filters = {column: parent} if column else {}
-    async for resource in client.list_resources(resource_type.resource, **filters):
-        is_of_parent = not column or getattr(resource, column) == parent
-        if is_of_parent and fold_name(resource.name) == fold_name(name):
-            return resource.id
-    return None
+    """The id of the resource that has this parent and name by now; None if there is none. `parent`
+    is an id, or "" for a brand."""
+    filters = {resource_type.parent_column: parent} if parent else {}
+    listed = [each async for each in client.list_resources(resource_type.resource, **filters)]
+    return find_present(Listing(tuple(listed)), resource_type, parent, name)
 
 
 _DELETED_EACH_TIME: Final = (

@@ -95,14 +95,17 @@ async def test_what_was_deleted_is_added_anew_although_its_key_is_known(
 WITH_DESCRIPTION = (("kind", "name", "description"), ("brand", "Sea", "fresh"))
 
 
+@pytest.fixture
+def short_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API has done with what it was sent a moment later."""
+    monkeypatch.setattr(key_lock, "WORK_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("short_work")
 async def test_what_was_deleted_is_added_anew_with_other_fields(
-    client: StaticAdsLabClient,
-    simulator: SimulatorServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
     """Its key was used with another body, and is refused for a day."""
-    monkeypatch.setattr(key_lock, "WORK_SECONDS", 0.05)
     simulated = simulator.api.catalogue
     for description in ("fish", "flesh", "fresh"):
         lines = (WITH_DESCRIPTION[0], ("brand", "Sea", description))
@@ -112,13 +115,10 @@ async def test_what_was_deleted_is_added_anew_with_other_fields(
         assert brand["description"] == description
 
 
+@pytest.mark.usefixtures("short_work")
 async def test_what_another_run_adds_meanwhile_with_other_fields_is_not_added_twice(
-    client: StaticAdsLabClient,
-    simulator: SimulatorServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(key_lock, "WORK_SECONDS", 0.05)
     wanted = read_resource_rows(write_csv(tmp_path / "new.csv", *WITH_DESCRIPTION))
     content = await read_catalogue(client, await client.get_account(), types_to_read(wanted))
     _, before = await add(client, write_csv(tmp_path / "other.csv", *BRAND_AND_PRODUCT[:2]))
