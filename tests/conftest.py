@@ -30,6 +30,7 @@ from prefect_staticadslab import (
     StaticAdsLabCredentials,
 )
 from prefect_staticadslab.api.rate_limit import limiter
+from prefect_staticadslab.api.responses import api_clock
 from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.campaign import prepare, read_campaign, run
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
@@ -74,6 +75,13 @@ takes more than all of them."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
+KNOWN_OF_APIS: tuple[dict[Any, Any], ...] = (
+    limiter._limiters,
+    key_lock._shared,
+    api_clock._shared,
+)
+"""What a process knows of APIs, by their addresses."""
+
 MakeRequest = Callable[..., ImageAdRequest]
 
 
@@ -103,10 +111,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_known_of_an_api() -> Iterator[None]:
-    """Forgets rate limits and keys in use: a later test's simulator may get the same port."""
+    """Forgets limits, keys in use and clocks: a later test's simulator may get the same port."""
     yield
-    limiter._limiters.clear()
-    key_lock._shared.clear()
+    for known in KNOWN_OF_APIS:
+        known.clear()
 
 
 @pytest.fixture(scope="session")
