@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
 from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.files.google_sheets import WORKBOOK_ENDINGS
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.rows.cell_values import formula_error_problems
+from prefect_staticadslab.campaign.rows.cell_values import wrong_cell_problems
 from prefect_staticadslab.campaign.rows.columns import (
     column_positions,
     repeated_column_problems,
@@ -178,7 +178,7 @@ def _read_row(
         resource_type: The type of the rows of its sheet that say none; None if each has to.
         number: The row's number, for messages.
     """
-    if errors := formula_error_problems(number, cells):
+    if errors := wrong_cell_problems(number, cells):
         return None, errors
     kind = cells.get("kind", "")
     resource_type = _parse_resource_type(kind) or resource_type

@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     check_patch,
     check_tree,
 )
-from prefect_staticadslab.campaign.rows.cell_values import clean_id, formula_error_problems
+from prefect_staticadslab.campaign.rows.cell_values import clean_id, wrong_cell_problems
 from prefect_staticadslab.campaign.rows.columns import (
     ROW_ID_COLUMN,
     column_positions,
@@ -156,7 +156,7 @@ def read_changes(
     row_ids = RowIds()
     for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {name: plain_text(cell_text(line[i])).strip() for name, i in positions.items()}
-        errors = formula_error_problems(number, cells) if unique_row_ids else []
+        errors = wrong_cell_problems(number, cells) if unique_row_ids else []
         change, row_problems = (None, errors) if errors else _read_change(number, cells)
         duplicate = row_ids.add(number, cells)
         if duplicate and unique_row_ids:

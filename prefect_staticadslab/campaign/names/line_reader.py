@@ -33,8 +33,8 @@ from prefect_staticadslab.campaign.names.resolver import BriefLine
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.cell_values import (
     clean_id,
-    formula_error_message,
-    formula_error_problems,
+    wrong_cell_message,
+    wrong_cell_problems,
 )
 from prefect_staticadslab.campaign.rows.resource_types import (
     RESOURCE_TYPES,
@@ -73,7 +73,7 @@ def read_lines(
     problems: list[Problem] = []
     row_ids = RowIds()
     for position, number in enumerate(spreadsheet.row_numbers):
-        if errors := formula_error_problems(number, reader.cells(position)):
+        if errors := wrong_cell_problems(number, reader.cells(position)):
             problems += errors
             continue
         line, line_problems = reader.read(position, number)
@@ -292,7 +292,7 @@ class _LineReader:
             if name not in is_filled:
                 cell = line[self._placeholder_positions[name]]
                 is_filled[name] = bool(cell_text(cell).strip())
-                wrong += [(name, message) for message in [formula_error_message(cell)] if message]
+                wrong += [(name, message) for message in [wrong_cell_message(cell)] if message]
         return wrong + [
             (name, f"is empty, and the prompt has {{{shortened(name)}}}.")
             for name in prompt.columns

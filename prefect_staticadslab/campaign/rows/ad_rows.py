@@ -19,8 +19,8 @@ from prefect_staticadslab.campaign.files.cells import (
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, unescape
 from prefect_staticadslab.campaign.rows.cell_values import (
     clean_id,
-    formula_error_problems,
     read_boolean,
+    wrong_cell_problems,
 )
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
@@ -60,7 +60,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
         # An ad of an earlier version may have been made of an error; that is over.
-        errors = formula_error_problems(number, cells) if unique_row_ids else []
+        errors = wrong_cell_problems(number, cells) if unique_row_ids else []
         request, wrong = (None, errors) if errors else _read_request(number, cells)
         if wrong and (stray := stray_row_problem(number, spreadsheet.header, line)):
             wrong = [stray]

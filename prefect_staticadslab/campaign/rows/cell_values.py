@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import cell_text, shortened
 from prefect_staticadslab.campaign.files.formats.table_layout import UNTICKED
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES
 
 _TRUE: Final = frozenset(
     (
@@ -61,6 +63,13 @@ _NUMBERED_OR_CUT: Final = re.compile(r"err:\d{3}|#{3,}", re.I)
 _LOST: Final = "\ufffd"
 """What stands for a letter that could not be read, once a file was saved without it."""
 
+_TWO_FOREIGN_LETTERS: Final = re.compile(r"[^\x00-\x7f]{2}")
+"""What garbled text has: each letter outside ASCII became two or more of them."""
+
+_CAPITALS_WITH_TILDE: Final = re.compile(r"(?<=[A-ZÀ-Þ])Ã(?=[–—‘’“”»…®™](?!\w))")
+"""The end of a Portuguese word in capitals and the mark behind it, as in `CAFÉ DA MANHÃ”`: it looks
+like a garbled letter, which at a word's end is rarely one of those that have these marks."""
+
 INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """Characters without a width of their own. What was copied from a web page may have them."""
 
@@ -106,15 +115,46 @@ def clean_id(text: str) -> str:
     return INVISIBLE.sub("", text).strip().removeprefix("'").strip()
 
 
-def formula_error_message(cell: Any) -> str | None:
-    """What is wrong with a cell that holds an error of a formula, or has lost letters; else None.
+@lru_cache(maxsize=10_000)
+def ungarbled(text: str) -> str | None:
+    """What a text said before it was decoded in a wrong encoding, as far as that can be seen.
+
+    Returns:
+        None for a text that looks as it should.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.rows.cell_values import formula_error_message
+        from prefect_staticadslab.campaign.rows.cell_values import ungarbled
 
-        assert formula_error_message("#REF!").startswith("holds #REF!, ")
-        assert formula_error_message("Now #1!") is None
+        assert ungarbled("CafÃ© crÃ¨me, 5\u00a0â‚¬") == "Café crème, 5\u00a0€"
+        assert ungarbled("Café crème, 5\u00a0€") is None
+        ```
+    """
+    if not _TWO_FOREIGN_LETTERS.search(text):
+        return None
+    import ftfy  # takes its time, for which only such texts should wait
+
+    doubtless = _CAPITALS_WITH_TILDE.sub("A", text)
+    if ftfy.fix_encoding(doubtless) == doubtless:
+        return None
+    return ftfy.fix_encoding(text)
+
+
+def wrong_cell_message(cell: Any, *, is_name: bool = False) -> str | None:
+    """What is wrong with a cell that holds an error of a formula, or text that was read in a wrong
+    encoding before it was saved; else None.
+
+    Args:
+        cell: The cell.
+        is_name: Whether it names something that the API has, which may be garbled there, too.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.cell_values import wrong_cell_message
+
+        assert wrong_cell_message("#REF!").startswith("holds #REF!, ")
+        assert wrong_cell_message("CafÃ©").startswith("is garbled: CafÃ©, which may be Café. ")
+        assert wrong_cell_message("Now #1!") is None
         ```
     """
     if not isinstance(cell, str):
@@ -124,6 +164,12 @@ def formula_error_message(cell: Any) -> str | None:
         return (
             f"has lost letters: {shortened(text)}. The file was read in a wrong encoding when it "
             "was saved. Write the cell anew, or export the file as UTF-8."
+        )
+    if not is_name and (meant := ungarbled(cell)):
+        return (
+            f"is garbled: {shortened(text)}, which may be {shortened(meant)}. The file was read in "
+            "a wrong encoding before it was saved. Write the cell anew, or export the file as "
+            "UTF-8 and open it as that."
         )
     is_listed = len(text) <= _LONGEST_ERROR and text.casefold() in _ERRORS
     if not is_listed and not _NUMBERED_OR_CUT.fullmatch(text):
@@ -138,12 +184,18 @@ _LONGEST_ERROR: Final = 30
 """Characters; longer than any of `_ERRORS`."""
 
 
-def formula_error_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
-    """A problem for each cell of a row that `formula_error_message` has something to say of.
+def wrong_cell_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
+    """A problem for each cell of a row that `wrong_cell_message` has something to say of.
 
     Args:
         number: The row's number.
         cells: Its cells, by their columns.
     """
-    messages = {name: formula_error_message(cell) for name, cell in cells.items()}
+    messages = {
+        name: wrong_cell_message(cell, is_name=name in _NAME_COLUMNS)
+        for name, cell in cells.items()
+    }
     return [Problem(message, number, name) for name, message in messages.items() if message]
+
+
+_NAME_COLUMNS: Final = frozenset(kind.name for kind in RESOURCE_TYPES)

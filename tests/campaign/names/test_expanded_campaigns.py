@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.rows.cell_values import formula_error_message
+from prefect_staticadslab.campaign.rows.cell_values import wrong_cell_message
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, SHOP, sheet
@@ -100,7 +100,7 @@ async def test_the_result_table_is_a_spreadsheet_that_makes_nothing_again(
 cells = st.one_of(
     st.text(
         st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n{}|*"), max_size=8
-    ).filter(lambda text: text.strip() and not formula_error_message(text)),
+    ).filter(lambda text: text.strip() and not wrong_cell_message(text)),
     st.integers(0, 10**6),
     st.floats(0, 1e6),
     st.booleans(),

@@ -67,6 +67,50 @@ def test_a_text_that_has_lost_letters_is_told_where_it_is_sent(text: str) -> Non
     assert line["note"] == text, "where it is not sent it does no harm"
 
 
+GARBLED = {
+    "CafÃ© crÃ¨me, 5 â‚¬": "Café crème, 5 €",
+    "Ãœberraschung fÃ¼r Ã„rzte": "Überraschung für Ärzte",
+    "CÃ”TÃ‰": "CÔTÉ",
+    "donâ€™t": "don’t",
+    "50 Â°C": "50 °C",
+    "naÃ¯ve ðŸŽ‰": "naïve 🎉",
+    "ZaÅ¼Ã³Å‚Ä‡": "Zażółć",
+    "ÐŸÑ€Ð¸Ð²ÐµÑ‚": "Привет",
+    "æ—¥æœ¬èªž": "日本語",
+    "Caf√© cr√®me, 5 ‚Ç¨": "Café crème, 5 €",
+    "GrĂĽĂźe fĂĽr „Ă„rzteâ€ś": None,
+    "РџСЂРёРІРµС‚": "Привет",
+}
+"""What was UTF-8, as programs in the west, on a Mac, in the middle and in the east decode it."""
+
+
+@pytest.mark.parametrize(("text", "meant"), GARBLED.items())
+def test_a_text_that_was_decoded_in_a_wrong_encoding_is_told_where_it_is_sent(
+    text: str, meant: str | None
+) -> None:
+    said = f"is garbled: {text}, which may be {meant or ''}"
+    assert told({**IDS, "prompt": text}).startswith(f"Row 2, column prompt: {said}")
+    row = {**IDS, "price": text, "note": text, "prompt": "Now {price}"}
+    assert told(row).startswith(f"Row 2, column price: {said}")
+    (line,) = lines({**row, "price": "5"})
+    assert line["note"] == text, "where it is not sent it does no harm"
+    assert "garbled" not in told({**NAMES, "brand": text}), "the API may have it so"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(meant for meant in GARBLED.values() if meant),
+        *("“CAFÉ DA MANHÃ”", "AMANHÃ…", "IRMÃ®", "CAFÉ–bar", "VOILÀ®", "Olé”…", "PÃO", "SÃO “Ó”"),
+        *("Her, Её", "Ні, не треба", "Úžasný výlet", "ĐÀ NẴNG…", "2√π", "„Ägypten‘", "‹Ö›"),
+        *("★★★★★", "→ jetzt ←", "½ “Ü”", "BJÖRN’S®", "5,00\u00a0€…", "ไทย", "한국어", "שלום"),
+    ],
+)
+def test_a_text_with_foreign_letters_side_by_side_is_a_text(text: str) -> None:
+    (row,) = read_rows(expanded({**IDS, "prompt": text}))
+    assert row.request.prompt == text
+
+
 @pytest.mark.parametrize("text", ["##", "Err:51", "Err:5100", "#1 in town", f"{'#' * 40} Iced"])
 def test_a_text_that_is_a_little_like_an_error_is_a_text(text: str) -> None:
     (row,) = read_rows(expanded({**IDS, "prompt": text}))
