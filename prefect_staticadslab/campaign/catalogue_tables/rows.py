@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     column_positions,
     repeated_column_problems,
 )
-from prefect_staticadslab.campaign.rows.header_hints import Hints
+from prefect_staticadslab.campaign.rows.header_hints import LIKE, Hints
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
@@ -88,7 +89,7 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
         The rows, parents first.
 
     Raises:
-        SpreadsheetError: With all problems of all rows.
+        SpreadsheetError: With all problems of all rows; or a sheet's name is mistyped.
         StorageError: It cannot be read.
 
     Example:
@@ -112,6 +113,8 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
     if is_workbook(content):
         types_by_sheet = {name: _parse_resource_type(name) for name in sheet_names(content)}
         sheets = {name: each for name, each in types_by_sheet.items() if each is not None}
+        if mistyped := _mistyped_sheets(name for name in types_by_sheet if name not in sheets):
+            raise SpreadsheetError(mistyped)
     if not sheets:
         spreadsheet = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
         rows, problems = _read_table(spreadsheet, None, "")
@@ -222,6 +225,20 @@ def _read_row(
 def _ancestor_count(resource_type: ResourceType) -> int:
     """How many parents, one above the other, a resource of a type has."""
     return 0 if resource_type is BRAND else 1 if resource_type is PRODUCT else 2
+
+
+def _mistyped_sheets(names: Iterable[str]) -> list[Problem]:
+    """A problem for each sheet whose name is nearly a type's, and which would not be read."""
+    tables = [table_name(each) for each in CREATED_TYPES]
+    near = [(name, get_close_matches(normalized(name), tables, 1, LIKE)) for name in names]
+    return [
+        Problem(
+            f"The sheet {shortened(name)!r} is not read. Did you mean {table}? Then rename it; and "
+            "if it is a sheet of your own, give it a name that is less like that one."
+        )
+        for name, found in near
+        for table in found
+    ]
 
 
 def _parse_resource_type(text: str) -> ResourceType | None:

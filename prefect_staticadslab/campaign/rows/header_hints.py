@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import column_key, shortened
 from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES, VARIANT, ResourceType
 
-_LIKE: Final = 0.85
+LIKE: Final = 0.85
 """How similar, between 0 and 1, a name is at least to a known one that was mistyped."""
 
 _ENDINGS: Final = ("s", "name", "names", "title", "text")
@@ -24,6 +24,11 @@ _REMARK: Final = re.compile(r"\s*[(\[（【].*", re.S)
 
 _SHORT: Final = {"template": "design_template", "variant": "product_variant"}
 """Parts of known names that people take for the whole."""
+
+_PROMPT: Final = "prompt"
+_NAMES_A_PROMPT: Final = re.compile(r"prompts?(?![^\W_])")
+"""Whatever word stands before or behind it: `Image prompt`, `Bildprompt`, `prompt_en`. Ads without
+their prompts cost as much as those with them."""
 
 _DOUBTFUL: Final = frozenset(VARIANT.columns)
 """Columns that a name may be like and be one of the user's own: a `Variant` is many a thing."""
@@ -115,7 +120,9 @@ def _similar_column(name: str, keys: dict[str, str]) -> str:
             return keys[candidate]
         if candidate in _SHORT and column_key(_SHORT[candidate]) in keys:
             return _SHORT[candidate]
-    near = difflib.get_close_matches(key, keys, 1, _LIKE)
+    if _PROMPT in keys and _NAMES_A_PROMPT.search(without_remark.casefold()):
+        return _PROMPT
+    near = difflib.get_close_matches(key, keys, 1, LIKE)
     return keys[near[0]] if near else ""
 
 

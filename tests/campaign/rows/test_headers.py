@@ -144,6 +144,8 @@ def test_a_required_column_that_is_missing_is_guessed(given: str, meant: str) ->
         ("Node override", "node_overrides"),
         ("Row IDs", "row_id"),
         ("Prompt (EN)", "prompt"),
+        *((name, "prompt") for name in ("Image prompt", "AI-Prompts", "Bildprompt", "prompt_en")),
+        *((name, "prompt") for name in ("Prompt 1", "Ad prompt (final)", "image_prompt")),
         ("Prompt [max. 200 characters]", "prompt"),
         ("Editable(4 USD)", "editable"),
         ("Generate copy (yes/no)", "generate_copy"),
@@ -158,7 +160,7 @@ def test_a_column_that_would_be_ignored_is_told(given: str, meant: str) -> None:
     "name",
     [
         *("Product note", "Price", "Notes", "Winner", "Image URL", "Copy", "Brand colour", "ID"),
-        *("Price (prompt)", "Brand (colour)", "[x]"),
+        *("Price (prompt)", "Brand (colour)", "[x]", "Promptness", "Impromptu"),
     ],
 )
 def test_columns_of_ones_own_are_no_trouble(name: str) -> None:

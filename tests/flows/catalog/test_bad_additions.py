@@ -128,6 +128,38 @@ def test_sheets_are_found_in_the_singular_too_and_a_row_may_say_its_own_kind(
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("Prodcuts", "products"), ("brandss", "brands"), ("Audience s", "audiences")),
+        *(("product_varaints", "product_variants"), ("Brads", "brands")),
+    ],
+)
+def test_a_sheet_whose_name_is_mistyped_is_told(tmp_path: Path, name: str, meant: str) -> None:
+    sheets: dict[str, list[list[str | None]]] = {
+        "brands": [["name"], ["Tidewater Tea"]],
+        name: [["name", "brand", "product"], ["Sea Fennel", "Tidewater Tea", None]],
+    }
+    place = write_xlsx(tmp_path / "new.xlsx", sheets)
+    with pytest.raises(SpreadsheetError) as refused:
+        read_resource_rows(place)
+    assert str(refused.value).startswith(
+        f"The sheet {name!r} is not read. Did you mean {meant}? Then rename it;"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["Notes", "Productions", "Product images", "Old products", "Sheet1"]
+)
+def test_a_sheet_of_ones_own_is_left_alone(tmp_path: Path, name: str) -> None:
+    sheets: dict[str, list[list[str | None]]] = {
+        "brands": [["name"], ["Tidewater Tea"]],
+        name: [["anything"], ["else"]],
+    }
+    (row,) = read_resource_rows(write_xlsx(tmp_path / "new.xlsx", sheets))
+    assert row.name == "Tidewater Tea"
+
+
 def test_a_problem_says_in_which_sheet_it_is(tmp_path: Path) -> None:
     sheets: dict[str, list[list[str | None]]] = {
         "brands": [["name"], ["A"]],
