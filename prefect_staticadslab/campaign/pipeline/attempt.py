@@ -181,19 +181,18 @@ class Attempt:
         """Whether the create may go out at this moment, for the first time or once more.
 
         What was sent once is asked for again even if creates were stopped: its answer is missing.
-        What may exist must not be asked for with a key that may have expired; and what was never
-        sent must not be sent long after it was marked, or nobody would look for it then. Both
-        happen if a computer sleeps for hours.
+        Nothing is sent with a key that may have expired, as it may have if a computer slept for a
+        day. And a worker, which writes no marks, sends nothing long after it was marked: nobody
+        would look for it then.
         """
         if not self.is_submitting or (is_stopped and not self.sends):
             return False
         asked_at, first = self.state.asked_at, self.state.submitted_at
         if asked_at is None or first is None:
             return True
-        if self._may_exist and now - first > TRUSTED_LIFETIME:
+        if now - first > TRUSTED_LIFETIME:
             return False
-        is_own = self._may_exist and not self.plan.persisted_elsewhere
-        return is_own or now - asked_at <= SENT_WITHIN
+        return not self.plan.persisted_elsewhere or now - asked_at <= SENT_WITHIN
 
     def renew_old_mark(self, now: datetime) -> bool:
         """Renews its mark if, by it, nobody would look for a job that is begun only now, as a

@@ -154,7 +154,9 @@ MARKED_ANEW = replace(SENT_BEFORE, asked_at=NOW)
     ("state", "sends", "elsewhere", "later", "is_stopped", "expected"),
     [
         pytest.param(PENDING, 0, False, SENT_WITHIN, False, True, id="in time"),
-        pytest.param(PENDING, 0, False, SENT_WITHIN + SECOND, False, False, id="slept over"),
+        pytest.param(PENDING, 0, False, TRUSTED_LIFETIME, False, True, id="slept over"),
+        pytest.param(PENDING, 0, False, TRUSTED_LIFETIME + SECOND, False, False, id="for a day"),
+        pytest.param(PENDING, 0, True, SENT_WITHIN + SECOND, False, False, id="by a worker"),
         pytest.param(PENDING, 0, False, 0 * SECOND, True, False, id="stopped"),
         pytest.param(PENDING, 1, False, 0 * SECOND, True, True, id="its answer is missing"),
         pytest.param(PENDING, 1, False, TRUSTED_LIFETIME, False, True, id="while its key lives"),
@@ -182,18 +184,19 @@ def test_what_may_be_sent_when(
     assert attempt.may_be_sent(NOW + later, is_stopped=is_stopped) is expected
 
 
+@pytest.mark.parametrize("sends", [0, 1])
 @pytest.mark.parametrize(
     ("later", "marked_anew"),
     [(0 * SECOND, False), (SENT_WITHIN, False), (SENT_WITHIN + SECOND, True)],
 )
-def test_what_is_sent_once_more_after_hours_is_marked_anew_before(
-    later: timedelta, marked_anew: bool
+def test_what_is_sent_hours_after_its_mark_is_marked_anew_before(
+    later: timedelta, marked_anew: bool, sends: int
 ) -> None:
-    attempt = begun(PENDING, sends=1)
+    attempt = begun(PENDING, sends=sends)
     marked_at = attempt.state.asked_at
     assert attempt.renew_old_mark(NOW + later) is marked_anew
     assert not attempt.renew_old_mark(NOW + later)
-    assert attempt.sends == 1
+    assert attempt.sends == sends
     assert attempt.state.asked_at == (NOW + later if marked_anew else marked_at)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from prefect_staticadslab import JobState, PlannedJob, RowStatus
+from prefect_staticadslab.api.responses.api_clock import shared_clock
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.chunk_run import _ChunkRun, generate
 from prefect_staticadslab.simulator import SimulatorServer
@@ -54,6 +56,22 @@ async def test_where_nothing_is_created_any_more_a_row_that_may_have_been_sent_s
     assert results[1].stopped_by == "The wallet is empty."
     assert notes.sent == []
     assert len(simulator.api.jobs) == 0
+
+
+async def test_what_turns_out_to_be_marked_hours_ago_is_marked_anew_and_sent(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    """A computer slept for hours; or its clock was hours slow until the API said how late it is."""
+    shared_clock(simulator.url).ahead = timedelta(hours=-5)
+    notes = Notes()
+    async with session_of(simulator.url) as session:
+        session.open_creates = asyncio.Semaphore(1)
+        results = await generate(session, planned(make_request, "a", "b"), journal=notes)
+    assert [result.state.status for result in results] == [RowStatus.COMPLETED] * 2
+    assert notes.sent == [{0, 1}, {1}]
+    first, anew, *_ = [state.asked_at for state in notes.states[1] if state.asked_at]
+    assert timedelta(hours=4) < anew - first < timedelta(hours=6)
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_a_row_that_failed_before_gets_a_new_attempt(
@@ -161,14 +179,14 @@ async def test_what_another_api_key_has_sent_is_left_to_it(
     assert len(simulator.api.jobs) == 0
 
 
-@pytest.mark.parametrize("hours", [21, 2], ids=["it may exist", "it was never sent"])
-async def test_what_a_computer_slept_over_is_not_sent(
-    simulator: SimulatorServer, make_request: MakeRequest, hours: int
+@pytest.mark.parametrize("may_exist", [True, False])
+async def test_what_a_computer_slept_over_for_a_day_is_not_sent(
+    simulator: SimulatorServer, make_request: MakeRequest, may_exist: bool
 ) -> None:
-    """Its key may have expired; or nobody would look for an ad that was created so late."""
-    long_ago = datetime.now(UTC) - timedelta(hours=hours)
+    """Its key may have expired, or would have by the table."""
+    long_ago = datetime.now(UTC) - timedelta(hours=21)
     async with session_of(simulator.url) as session:
-        if hours > 20:
+        if may_exist:
             sent = sent_at(long_ago, session.client.api_key_hash)
             (result,) = await generate(session, planned(make_request, "a", states={0: sent}))
             assert result.state.status is RowStatus.SUBMITTING
