@@ -7,16 +7,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from prefect_staticadslab import JobState, PlannedJob, RowStatus
+from prefect_staticadslab.api.models import ImageAd
 from prefect_staticadslab.api.responses.api_clock import shared_clock
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.pipeline.adoption import SentRow, match_ads
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.chunk_run import _ChunkRun, generate
 from prefect_staticadslab.simulator import SimulatorServer
+from prefect_staticadslab.simulator.model.chance import ONE_FAILURE_WORD
+from tests.campaign.pipeline.test_adoption import leave_submitting, let_a_day_pass
 from tests.campaign.pipeline.test_pipeline import Notes, planned, session_of
-from tests.conftest import MakeRequest, sent_at
+from tests.conftest import MakeRequest, run_campaign, sent_at, write_campaign
 
 
 async def test_an_ad_that_was_created_is_only_followed(
@@ -72,6 +78,55 @@ async def test_what_turns_out_to_be_marked_hours_ago_is_marked_anew_and_sent(
     first, anew, *_ = [state.asked_at for state in notes.states[1] if state.asked_at]
     assert timedelta(hours=4) < anew - first < timedelta(hours=6)
     assert len(simulator.api.jobs) == 2
+
+
+async def test_a_job_that_failed_while_nobody_looked_was_an_attempt(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    """The run that began it may be asleep, and begins another one when it hears of that."""
+    output = str(tmp_path / "out.csv")
+    spreadsheet = write_campaign(tmp_path, ONE_FAILURE_WORD, "b", "c")
+    await leave_submitting(spreadsheet, output, simulator, created=2)
+    let_a_day_pass(spreadsheet, output, simulator)
+    failed = next(iter(simulator.api.jobs))
+    asleep = Campaign.open(spreadsheet, output).table
+    asleep.update(0, JobState(RowStatus.PROCESSING, job_id=failed, attempts=1))
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    known = campaign.table.states
+    assert [state.status for state in known] == [RowStatus.COMPLETED] * 3
+    assert [state.attempts for state in known] == [2, 1, 1]
+    assert (campaign.adoption.looked_for, campaign.adoption.found) == (3, 2)
+    assert len(simulator.api.jobs) == 4
+    mark = replace(sent_at(datetime.now(UTC), "ab" * 8), attempts=2)
+    assert (await asleep.before_send({0: mark}))[0].job_id == known[0].job_id
+
+
+@pytest.mark.parametrize(
+    ("prompts", "ads", "failed"),
+    [
+        ("a", "A", {0: 0}),
+        ("aa", "A", {0: 0}),
+        ("ab", "B", {1: 0}),
+        ("a", "AA", {0: 0}),
+        ("a", "Aa", {}),
+        ("aa", "Aa", {1: 0}),
+        ("a", "B", {}),
+    ],
+)
+def test_a_failed_ad_is_only_a_rows_that_has_no_other(
+    make_request: MakeRequest, prompts: str, ads: str, failed: dict[int, int]
+) -> None:
+    """A capital is the failed ad of such a prompt."""
+    now = datetime.now(UTC)
+    rows = [SentRow(n, make_request(prompt), now) for n, prompt in enumerate(prompts)]
+    made = []
+    for n, ad in enumerate(ads):
+        shown = make_request(ad.lower()).model_dump(exclude={"options", "node_overrides"})
+        status = "failed" if ad.isupper() else "completed"
+        told = {**shown, "id": f"ia_{n}", "created_at": now, "status": status}
+        made.append(ImageAd.model_validate(told))
+    matches = match_ads(rows, made, frozenset())
+    assert {position: made.index(ad) for position, ad in matches.failed.items()} == failed
 
 
 async def test_a_row_that_failed_before_gets_a_new_attempt(
