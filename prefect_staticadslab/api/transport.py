@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -163,8 +163,7 @@ class Transport:
         params: dict[str, str] = {
             name: str(value).lower() if isinstance(value, bool) else value
             for name, value in filters.items()
-        }
-        params["limit"] = str(PAGE_SIZE)
+        } | {"limit": str(PAGE_SIZE)}
         size = 0
         for _ in range(bounds.PAGES):
             answer = await self._request("GET", path, params=params)
@@ -324,6 +323,7 @@ class Transport:
             APITimeoutError: It is not there in full within so many seconds.
             StaticAdsLabError: There is none, or it is no successful one.
         """
+        asked_at = datetime.now(UTC)
         try:
             async with asyncio.timeout(seconds):
                 response = await self._http.send(request)
@@ -341,7 +341,7 @@ class Transport:
             # `from None`: httpx's error holds the request, and that the key.
             raise connection_error(error, request.method, path, self._redactor) from None
         answer = APIResponse.parse(response, content, self._redactor)
-        self._clock.note_time(answered_at(answer))
+        self._clock.note_time(answered_at(answer), asked_at)
         return read_answer(answer)
 
 

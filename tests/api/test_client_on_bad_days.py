@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from prefect_staticadslab.api import errors
 from prefect_staticadslab.api.resources import Brand
+from prefect_staticadslab.api.responses.api_clock import APIClock
 from prefect_staticadslab.api.retries.policy import RetryPolicy
 from tests.api.test_client import AD, client_of
 from tests.conftest import MakeRequest
@@ -113,6 +115,39 @@ async def test_what_is_answered_as_it_was_before_does_not_say_how_late_it_is(
         await client.create_image_ad(make_request("Twice"), idempotency_key="k-2")
         told.append(client.clock_ahead)
     assert [round(ahead / timedelta(hours=1)) for ahead in told] == [-5, -4]
+
+
+HOUR = timedelta(hours=1)
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "says", "answered", "ahead"),
+    [
+        pytest.param(None, 0, 5, 0, 5, id="the first answer"),
+        pytest.param(5, 0, 5, 3, 5, id="it waited while the computer slept"),
+        pytest.param(0, 0, 0, 3, 0, id="it waited, and both clocks are right"),
+        pytest.param(0, 0, 3, 3, 0, id="the API took hours"),
+        pytest.param(0, 0, 5, 3, 2, id="the API is ahead by two at least"),
+        pytest.param(0, 0, -4, 3, -4, id="the API is behind by four at least"),
+        pytest.param(-5, 0, 0, 0, 0, id="our clock was put right"),
+        pytest.param(0, 3, 3, 0, 3, id="our clock was put back meanwhile"),
+        pytest.param(1, 0, 48, 0, 1, id="nonsense"),
+        pytest.param(1, 0, None, 0, 1, id="it does not say"),
+    ],
+)
+def test_an_answer_tells_how_late_it_was_between_question_and_answer(
+    known: int | None, asked: int, says: int | None, answered: int, ahead: int
+) -> None:
+    """Of an ad that another run had sent 70 s before, an old answer said it was but a second: it
+    was sent again at once, and both were paid for. All are hours after noon."""
+    clock = APIClock()
+    if known is not None:
+        clock.ahead, clock.is_known = known * HOUR, True
+    with time_machine.travel(NOON + answered * HOUR, tick=False):
+        clock.note_time(None if says is None else NOON + says * HOUR, NOON + asked * HOUR)
+        assert clock.ahead == ahead * HOUR
+        assert clock.now() == NOON + (answered + ahead) * HOUR
 
 
 def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

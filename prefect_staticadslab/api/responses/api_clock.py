@@ -37,12 +37,22 @@ class APIClock:
         """The time by the API's clock, as of its last answer; by ours before there was one."""
         return datetime.now(UTC) + self.ahead
 
-    def note_time(self, moment: datetime | None) -> None:
-        """Sets the clock to what an answer said that has just come; changes nothing if it said
-        nothing, or is off by more than `LARGEST_DIFFERENCE`."""
+    def note_time(self, moment: datetime | None, asked_at: datetime | None = None) -> None:
+        """Learns from an answer how late it was where the API is, somewhen between question and
+        answer: what was known is changed by no more than that shows it to be wrong. An answer may
+        have waited for hours for a computer that slept.
+
+        Args:
+            moment: What the answer says; None if it says nothing. What is off by more than
+                `LARGEST_DIFFERENCE` is not believed.
+            asked_at: When the question went out, by our clock; None if it has just.
+        """
         if moment is None:
             return
-        ahead = moment - datetime.now(UTC)
+        answered_at = datetime.now(UTC)
+        least = moment - answered_at
+        most = max(least, moment - (asked_at or answered_at))
+        ahead = min(max(self.ahead, least), most) if self.is_known else least
         if abs(ahead) <= LARGEST_DIFFERENCE:
             self.ahead, self.is_known = ahead, True
 
