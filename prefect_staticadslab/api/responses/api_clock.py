@@ -38,9 +38,9 @@ class APIClock:
         return datetime.now(UTC) + self.ahead
 
     def note_time(self, moment: datetime | None, asked_at: datetime | None = None) -> None:
-        """Learns from an answer how late it was where the API is, somewhen between question and
-        answer: what was known is changed by no more than that shows it to be wrong. An answer may
-        have waited for hours for a computer that slept.
+        """Learns from an answer how late it was where the API is, at some moment between question
+        and answer: what was known is changed by no more than that shows it to be wrong. An answer
+        may have waited for hours for a computer that slept.
 
         Args:
             moment: What the answer says; None if it says nothing. What is off by more than

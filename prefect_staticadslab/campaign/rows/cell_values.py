@@ -67,8 +67,8 @@ _TWO_FOREIGN_LETTERS: Final = re.compile(r"[^\x00-\x7f]{2}")
 """What garbled text has: each letter outside ASCII became two or more of them."""
 
 _CAPITALS_WITH_TILDE: Final = re.compile(r"(?<=[A-ZÀ-Þ])Ã(?=[–—‘’“”»…®™](?!\w))")
-"""The end of a Portuguese word in capitals and the mark behind it, as in `CAFÉ DA MANHÃ”`: it looks
-like a garbled letter, which at a word's end is rarely one of those that have these marks."""
+"""The end of a Portuguese word in capitals before a mark, as in `CAFÉ DA MANHÃ”`: both together
+look like one letter that was garbled."""
 
 INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """Characters without a width of their own. What was copied from a web page may have them."""
