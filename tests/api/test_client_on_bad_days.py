@@ -125,6 +125,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
     ("known", "asked", "says", "answered", "ahead"),
     [
         pytest.param(None, 0, 5, 0, 5, id="the first answer"),
+        pytest.param(None, 0, 0, 3, 0, id="the first answer waited while the computer slept"),
         pytest.param(5, 0, 5, 3, 5, id="it waited while the computer slept"),
         pytest.param(0, 0, 0, 3, 0, id="it waited, and both clocks are right"),
         pytest.param(0, 0, 3, 3, 0, id="the API took hours"),

@@ -52,7 +52,7 @@ class APIClock:
         answered_at = datetime.now(UTC)
         least = moment - answered_at
         most = max(least, moment - (asked_at or answered_at))
-        ahead = min(max(self.ahead, least), most) if self.is_known else least
+        ahead = min(max(self.ahead, least), most)
         if abs(ahead) <= LARGEST_DIFFERENCE:
             self.ahead, self.is_known = ahead, True
 

@@ -31,7 +31,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     column_positions,
     repeated_column_problems,
 )
-from prefect_staticadslab.campaign.rows.header_hints import LIKE, Hints
+from prefect_staticadslab.campaign.rows.header_hints import LIKE, Hints, without_remark
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
@@ -113,13 +113,11 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
     if is_workbook(content):
         types_by_sheet = {name: _parse_resource_type(name) for name in sheet_names(content)}
         sheets = {name: each for name, each in types_by_sheet.items() if each is not None}
-        if mistyped := _mistyped_sheets(name for name in types_by_sheet if name not in sheets):
-            raise SpreadsheetError(mistyped)
     if not sheets:
         spreadsheet = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
         rows, problems = _read_table(spreadsheet, None, "")
     else:
-        rows, problems = [], []
+        rows, problems = [], _mistyped_sheets(types_by_sheet.keys() - sheets.keys())
         for name, resource_type in sheets.items():
             spreadsheet = read_workbook(content, sheet=name, may_be_empty=True)
             sheet_rows, sheet_problems = _read_table(
@@ -174,7 +172,7 @@ def _read_row(
     cells: Mapping[str, str], resource_type: ResourceType | None, number: int
 ) -> tuple[ResourceRow | None, list[Problem]]:
     """A row as a resource to create, and what is wrong with it; None if its type is not known, or a
-    cell holds an error of a formula.
+    cell holds an error of a formula or garbled text.
 
     Args:
         cells: The texts of its cells, by column.
@@ -228,26 +226,41 @@ def _ancestor_count(resource_type: ResourceType) -> int:
 
 
 def _mistyped_sheets(names: Iterable[str]) -> list[Problem]:
-    """A problem for each sheet whose name is nearly a type's, and which would not be read."""
-    tables = [table_name(each) for each in CREATED_TYPES]
-    near = [(name, get_close_matches(normalized(name), tables, 1, LIKE)) for name in names]
+    """A problem for each sheet whose name is nearly a type's, and which is not read."""
+    near = [(name, _similar_type_name(_type_key(without_remark(name)))) for name in sorted(names)]
     return [
         Problem(
-            f"The sheet {shortened(name)!r} is not read. Did you mean {table}? Then rename it; and "
+            f"The sheet {shortened(name)!r} is not read. Did you mean {meant}? Then rename it; and "
             "if it is a sheet of your own, give it a name that is less like that one."
         )
-        for name, found in near
-        for table in found
+        for name, meant in near
+        if meant
     ]
+
+
+def _similar_type_name(key: str) -> str:
+    """The name of a type that a sheet's is like, or has the letters of; "" if there is none."""
+    anagrams = (name for name in _TYPES_BY_NAME if sorted(name) == sorted(key))
+    near = get_close_matches(key, _TYPES_BY_NAME, 1, LIKE)
+    return next(anagrams, near[0] if near else "")
 
 
 def _parse_resource_type(text: str) -> ResourceType | None:
     """The type that a cell or a sheet names, also in the plural; None if it names none."""
-    name = normalized(text).replace(" ", "_").replace("-", "_")
-    aliases = {"variant": VARIANT, "variants": VARIANT}
-    names = {name: each for each in CREATED_TYPES for name in (each.name, table_name(each))}
-    return {**names, **aliases}.get(name)
+    return _TYPES_BY_NAME.get(_type_key(text))
 
+
+def _type_key(text: str) -> str:
+    """The name of a type to be compared, without case and with underscores."""
+    return normalized(text).replace(" ", "_").replace("-", "_")
+
+
+_TYPES_BY_NAME: Final[Mapping[str, ResourceType]] = {
+    **{name: each for each in CREATED_TYPES for name in (each.name, table_name(each))},
+    "variant": VARIANT,
+    "variants": VARIANT,
+}
+"""The types that can be created, by their names and those of their tables."""
 
 _ValueOrMessage = tuple[Any, str | None]
 """A cell's value and None; or None and the message that says what is wrong with the cell."""

@@ -98,13 +98,13 @@ class AdMatches:
     Attributes:
         adopted: The ad of each row that has one.
         not_found: Rows that have none.
-        failed: The failed ad of each of these that has one: what was begun for it then is over.
+        tried: Rows in `not_found` that a failed ad may be of: their keys have been used.
         ambiguous: For each row of which nobody can say, the ids of the ads that could be its own.
     """
 
     adopted: dict[int, ImageAd] = field(default_factory=dict)
     not_found: list[int] = field(default_factory=list)
-    failed: dict[int, ImageAd] = field(default_factory=dict)
+    tried: frozenset[int] = frozenset()
     ambiguous: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -118,7 +118,7 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
 
     Args:
         sent: The rows.
-        ads: What the API has; a failed one, which is free, is only a row's that has no other.
+        ads: What the API has; failed ads are free, and belong to nobody.
         taken: The ids of ads that other rows of the table have.
     """
     matches = AdMatches()
@@ -133,7 +133,10 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
     }
     groups_of_ad = Counter(ad.id for ads in candidates_by_group.values() for ad in ads)
     for shown, rows in groups.items():
-        candidates = sorted(candidates_by_group[shown], key=_by_age)
+        candidates = sorted(
+            candidates_by_group[shown],
+            key=lambda ad: (ad.created_at or _NEVER, ad.id),
+        )
         found = _share_ads(rows, candidates)
         is_contested = any(groups_of_ad[ad.id] > 1 for ad in candidates)
         bodies = {json.dumps(row.request.body(), sort_keys=True) for row in rows}
@@ -143,21 +146,21 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
             continue
         matches.adopted |= found
         matches.not_found += [row.position for row in rows if row.position not in found]
-    failed = sorted((ad for ad in unknown.values() if ad.is_failed), key=_by_age)
-    matches.failed = _share_ads([r for r in sent if r.position in set(matches.not_found)], failed)
+    failed = [ad for ad in unknown.values() if ad.is_failed]
+    not_found = frozenset(matches.not_found)
+    matches.tried = frozenset(
+        row.position
+        for row in sent
+        if row.position in not_found and any(_may_be_ad_of(row, ad) for ad in failed)
+    )
     return matches
 
 
-def _by_age(ad: ImageAd) -> tuple[datetime, str]:
-    """What to sort ads by, for the oldest to be first."""
-    return ad.created_at or _NEVER, ad.id
-
-
 def _share_ads(rows: Sequence[SentRow], ads: Sequence[ImageAd]) -> dict[int, ImageAd]:
-    """Gives rows, by position, an ad each of those that may be their own, as many as can be.
+    """Gives equal rows, by position, an ad each of those that may be their own, as many as can be.
 
     Args:
-        rows: Rows among which it makes no difference which has what ad in its time.
+        rows: Rows with equal requests.
         ads: Ads that may be of one of them at least, the oldest first.
     """
     # An ad is given to the row whose time ends first: what it leaves, the others may have longer.
@@ -227,11 +230,10 @@ async def adopt(
             if may_still_be_created(state := table.states[position], now):
                 if not table.rows[position].removed:
                     held[position] = STILL_ON_ITS_WAY if state.idempotency_key else KEY_IS_GONE
-            elif failed := matches.failed.get(position):
-                # The run that began it may be asleep: what is begun now is another attempt.
-                table.update(position, with_job(state, failed))
             else:
-                table.note_never_sent(position, NEVER_CREATED)
+                # The run that began a failed job may be asleep: what is begun now is another one.
+                was_tried = position in matches.tried
+                table.note_never_created(position, NEVER_CREATED, was_tried=was_tried)
         held |= {p: _ambiguity_message(ids) for p, ids in matches.ambiguous.items()}
     for position, reason in held.items():
         table.update(position, replace(table.states[position], error=reason))

@@ -1,4 +1,5 @@
-"""What cells of known columns may hold: yes or no, an id, never an error of a formula."""
+"""What cells of known columns may hold: yes or no, an id, never an error of a formula or text that
+was garbled before it was saved."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import cell_text, shortened
 from prefect_staticadslab.campaign.files.formats.table_layout import UNTICKED
 from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES
+from prefect_staticadslab.campaign.table.layout import SENT_PROMPT_COLUMN
 
 _TRUE: Final = frozenset(
     (
@@ -66,9 +68,12 @@ _LOST: Final = "\ufffd"
 _TWO_FOREIGN_LETTERS: Final = re.compile(r"[^\x00-\x7f]{2}")
 """What garbled text has: each letter outside ASCII became two or more of them."""
 
-_CAPITALS_WITH_TILDE: Final = re.compile(r"(?<=[A-ZÀ-Þ])Ã(?=[–—‘’“”»…®™](?!\w))")
+_CAPITALS_WITH_TILDE: Final = re.compile(r"(?<=[A-ZÀ-Þ])Ã(?=[\u00a0—·]|[–‘’“”»…®™•](?!\w))")
 """The end of a Portuguese word in capitals before a mark, as in `CAFÉ DA MANHÃ”`: both together
 look like one letter that was garbled."""
+
+_LOOKED_AT: Final = 5_000
+"""Characters of a text; a garbled book takes half a minute."""
 
 INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """Characters without a width of their own. What was copied from a web page may have them."""
@@ -115,7 +120,6 @@ def clean_id(text: str) -> str:
     return INVISIBLE.sub("", text).strip().removeprefix("'").strip()
 
 
-@lru_cache(maxsize=10_000)
 def ungarbled(text: str) -> str | None:
     """What a text said before it was decoded in a wrong encoding, as far as that can be seen.
 
@@ -126,12 +130,15 @@ def ungarbled(text: str) -> str | None:
         ```python
         from prefect_staticadslab.campaign.rows.cell_values import ungarbled
 
-        assert ungarbled("CafÃ© crÃ¨me, 5\u00a0â‚¬") == "Café crème, 5\u00a0€"
-        assert ungarbled("Café crème, 5\u00a0€") is None
+        assert ungarbled("CafÃ© crÃ¨me, 5 â‚¬") == "Café crème, 5 €"
+        assert ungarbled("Café crème, 5 €") is None
         ```
     """
-    if not _TWO_FOREIGN_LETTERS.search(text):
-        return None
+    return _ungarbled(text[:_LOOKED_AT]) if _TWO_FOREIGN_LETTERS.search(text) else None
+
+
+@lru_cache(maxsize=1_000)
+def _ungarbled(text: str) -> str | None:
     import ftfy  # takes its time, for which only such texts should wait
 
     doubtless = _CAPITALS_WITH_TILDE.sub("A", text)
@@ -146,7 +153,7 @@ def wrong_cell_message(cell: Any, *, is_name: bool = False) -> str | None:
 
     Args:
         cell: The cell.
-        is_name: Whether it names something that the API has, which may be garbled there, too.
+        is_name: Whether it is, or holds, a name that the API has, which may be garbled there, too.
 
     Example:
         ```python
@@ -198,4 +205,4 @@ def wrong_cell_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
     return [Problem(message, number, name) for name, message in messages.items() if message]
 
 
-_NAME_COLUMNS: Final = frozenset(kind.name for kind in RESOURCE_TYPES)
+_NAME_COLUMNS: Final = frozenset((*(kind.name for kind in RESOURCE_TYPES), SENT_PROMPT_COLUMN))

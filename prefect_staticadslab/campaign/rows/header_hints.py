@@ -26,9 +26,9 @@ _SHORT: Final = {"template": "design_template", "variant": "product_variant"}
 """Parts of known names that people take for the whole."""
 
 _PROMPT: Final = "prompt"
-_NAMES_A_PROMPT: Final = re.compile(r"prompts?(?![^\W_])")
-"""Whatever word stands before or behind it: `Image prompt`, `Bildprompt`, `prompt_en`. Ads without
-their prompts cost as much as those with them."""
+_NAMES_A_PROMPT: Final = re.compile(r"(?<!negative)prompts?((?!id)[a-z]{2}|\d+)?$")
+"""The end of a `column_key`, with a language or a number behind it: `Image prompt`, `Bildprompt`,
+`prompt_en`. Ads without their prompts cost as much as those with them."""
 
 _DOUBTFUL: Final = frozenset(VARIANT.columns)
 """Columns that a name may be like and be one of the user's own: a `Variant` is many a thing."""
@@ -106,6 +106,11 @@ class Hints:
         ]
 
 
+def without_remark(name: str) -> str:
+    """The beginning of a name, without a remark in brackets behind it."""
+    return _REMARK.sub("", name[:HINT_LENGTH]) or name[:HINT_LENGTH]
+
+
 def _similar_column(name: str, keys: dict[str, str]) -> str:
     """The known column that a name is like; "" if there is none.
 
@@ -113,14 +118,13 @@ def _similar_column(name: str, keys: dict[str, str]) -> str:
         name: What people wrote.
         keys: The known columns, by their `column_key`.
     """
-    without_remark = _REMARK.sub("", name[:HINT_LENGTH]) or name[:HINT_LENGTH]
-    key = column_key(without_remark).strip("?:*#()")
+    key = column_key(without_remark(name)).strip("?:*#()")
     for candidate in _without_endings(key):
         if candidate in keys:
             return keys[candidate]
         if candidate in _SHORT and column_key(_SHORT[candidate]) in keys:
             return _SHORT[candidate]
-    if _PROMPT in keys and _NAMES_A_PROMPT.search(without_remark.casefold()):
+    if _PROMPT in keys and _NAMES_A_PROMPT.search(key):
         return _PROMPT
     near = difflib.get_close_matches(key, keys, 1, LIKE)
     return keys[near[0]] if near else ""

@@ -281,14 +281,14 @@ class JobTable(Generic[Q]):
         is_exclusive = self.job_type.exclusive
         return self._owners.get(job_id or "", default) if is_exclusive else default
 
-    def note_never_sent(self, position: int, reason: str) -> None:
-        """Notes that a row that may have been sent never was: it is pending, and its key can be
-        used. A row that was removed, for which nothing will be sent, fails with `reason`."""
+    def note_never_created(self, position: int, reason: str, *, was_tried: bool = False) -> None:
+        """Notes that a row that may have been sent has no ad: it is pending, and its key can be
+        used unless it `was_tried`. A row that was removed fails with `reason`."""
         state = self.states[position]
         if self.rows[position].removed:
             state = replace(state.without_key(), status=RowStatus.FAILED, error=reason)
         else:
-            state = JobState(attempts=max(0, state.attempts - 1))
+            state = JobState(attempts=max(0, state.attempts - (not was_tried)))
         self._other_run_states.pop(position, None)
         self._checkpoints.other_runs.note_own_decision(position)
         self.update(position, state)

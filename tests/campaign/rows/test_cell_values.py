@@ -6,12 +6,17 @@ from collections.abc import Mapping
 
 import pytest
 
+from prefect_staticadslab.api.resources import Brand
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.revision_rows import read_changes
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
-from prefect_staticadslab.campaign.rows.cell_values import read_boolean
+from prefect_staticadslab.campaign.rows.cell_values import read_boolean, wrong_cell_message
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
-from tests.campaign.shop import IDS, NAMES, expanded, lines, sheet
+from prefect_staticadslab.campaign.rows.resource_types import BRAND
+from tests.campaign.shop import IDS, NAMES, SHOP, expanded, lines, sheet
 
 ERRORS = [
     *("#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"),
@@ -97,13 +102,47 @@ def test_a_text_that_was_decoded_in_a_wrong_encoding_is_told_where_it_is_sent(
     assert "garbled" not in told({**NAMES, "brand": text}), "the API may have it so"
 
 
+def test_a_name_that_is_garbled_at_the_api_may_be_filled_in() -> None:
+    brands = Listing((Brand(id="brand_a", name="CafÃ© Rio"),))
+    lists = {**SHOP.lists, ListKey(BRAND): brands}
+    for brand in ("CafÃ© Rio", "brand_a"):
+        row = {**NAMES, "brand": brand, "prompt": "{brand} now"}
+        (ad,) = read_rows(expand(Brief.read(sheet(row)), Catalogue(lists)))
+        assert ad.request.prompt == "CafÃ© Rio now"
+
+
+def test_a_long_garbled_text_is_told_at_once() -> None:
+    assert str(wrong_cell_message("CafÃ© " * 200_000)).startswith("is garbled: CafÃ© CafÃ©")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         *(meant for meant in GARBLED.values() if meant),
-        *("“CAFÉ DA MANHÃ”", "AMANHÃ…", "IRMÃ®", "CAFÉ–bar", "VOILÀ®", "Olé”…", "PÃO", "SÃO “Ó”"),
+        *(
+            "“CAFÉ DA MANHÃ”",
+            "AMANHÃ…",
+            "IRMÃ®",
+            "MAÇÃ•",
+            "CAFÉ–bar",
+            "VOILÀ®",
+            "Olé”…",
+            "PÃO",
+            "SÃO “Ó”",
+        ),
+        *("MAÇÃ\u00a0E CANELA", "AMANHÃ—NÃO PERCA", "MAÇÃ·CANELA", "R$\u00a05 – JÁ"),
         *("Her, Её", "Ні, не треба", "Úžasný výlet", "ĐÀ NẴNG…", "2√π", "„Ägypten‘", "‹Ö›"),
-        *("★★★★★", "→ jetzt ←", "½ “Ü”", "BJÖRN’S®", "5,00\u00a0€…", "ไทย", "한국어", "שלום"),
+        *(
+            "★★★★★",
+            "→ jetzt ←",
+            "½ “Ü”",
+            "BJÖRN’S®",
+            "CAFÉ–bar",
+            "5,00\u00a0€…",
+            "ไทย",
+            "한국어",
+            "שלום",
+        ),
     ],
 )
 def test_a_text_with_foreign_letters_side_by_side_is_a_text(text: str) -> None:

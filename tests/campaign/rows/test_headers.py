@@ -161,6 +161,7 @@ def test_a_column_that_would_be_ignored_is_told(given: str, meant: str) -> None:
     [
         *("Product note", "Price", "Notes", "Winner", "Image URL", "Copy", "Brand colour", "ID"),
         *("Price (prompt)", "Brand (colour)", "[x]", "Promptness", "Impromptu"),
+        *("Negative prompt", "Prompt author"),
     ],
 )
 def test_columns_of_ones_own_are_no_trouble(name: str) -> None:

@@ -276,8 +276,8 @@ def test_what_was_never_sent_stays_so_when_somebody_else_writes_the_table_first(
     place = new_place()
     running(spreadsheet("ab"), [marked(0), marked(1)], place)
     table = ImageAdTable.open(place, spreadsheet("a"))
-    table.note_never_sent(0, "It was never created.")
-    table.note_never_sent(1, "It was never created.")
+    table.note_never_created(0, "It was never created.")
+    table.note_never_created(1, "It was never created.")
     add_notes(table)
     table.save_now()
     assert known(table) == [(RowStatus.PENDING, None, None), (RowStatus.FAILED, None, None)]
@@ -290,7 +290,7 @@ async def test_what_was_never_sent_is_another_runs_once_that_has_marked_it() -> 
     place = new_place()
     running(spreadsheet("a"), [marked(0)], place)
     ours, theirs = (ImageAdTable.open(place, spreadsheet("a")) for _ in range(2))
-    ours.note_never_sent(0, "It was never created.")
+    ours.note_never_created(0, "It was never created.")
     await theirs.before_send({0: replace(marked(1), attempts=2)})
     ours.save_now()
     assert [state.idempotency_key for state in ours.states] == [KEYS[1]]

@@ -132,7 +132,8 @@ def test_sheets_are_found_in_the_singular_too_and_a_row_may_say_its_own_kind(
     ("name", "meant"),
     [
         *(("Prodcuts", "products"), ("brandss", "brands"), ("Audience s", "audiences")),
-        *(("product_varaints", "product_variants"), ("Brads", "brands")),
+        *(("product_varaints", "product_variants"), ("Brads", "brands"), ("Brnad", "brand")),
+        *(("Variant s", "variants"), ("Prodcut", "product"), ("Products (new)", "products")),
     ],
 )
 def test_a_sheet_whose_name_is_mistyped_is_told(tmp_path: Path, name: str, meant: str) -> None:
@@ -155,6 +156,14 @@ def test_a_sheet_of_ones_own_is_left_alone(tmp_path: Path, name: str) -> None:
     sheets: dict[str, list[list[str | None]]] = {
         "brands": [["name"], ["Tidewater Tea"]],
         name: [["anything"], ["else"]],
+    }
+    (row,) = read_resource_rows(write_xlsx(tmp_path / "new.xlsx", sheets))
+    assert row.name == "Tidewater Tea"
+
+
+def test_the_only_sheet_is_read_whatever_it_is_called(tmp_path: Path) -> None:
+    sheets: dict[str, list[list[str | None]]] = {
+        "Productos": [["kind", "name"], ["brand", "Tidewater Tea"]]
     }
     (row,) = read_resource_rows(write_xlsx(tmp_path / "new.xlsx", sheets))
     assert row.name == "Tidewater Tea"
