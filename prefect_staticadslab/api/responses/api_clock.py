@@ -23,7 +23,8 @@ class APIClock:
         from prefect_staticadslab.api.responses.api_clock import APIClock
 
         clock = APIClock()
-        clock.note_time(datetime.now(UTC) + timedelta(hours=5))
+        asked_at = datetime.now(UTC)
+        clock.note_time(asked_at + timedelta(hours=5), asked_at)
         assert clock.is_known
         assert timedelta(hours=4) < clock.now() - datetime.now(UTC) < timedelta(hours=6)
         ```
@@ -37,7 +38,7 @@ class APIClock:
         """The time by the API's clock, as of its last answer; by ours before there was one."""
         return datetime.now(UTC) + self.ahead
 
-    def note_time(self, moment: datetime | None, asked_at: datetime | None = None) -> None:
+    def note_time(self, moment: datetime | None, asked_at: datetime) -> None:
         """Learns from an answer how late it was where the API is, at some moment between question
         and answer: what was known is changed by no more than that shows it to be wrong. An answer
         may have waited for hours for a computer that slept.
@@ -45,13 +46,12 @@ class APIClock:
         Args:
             moment: What the answer says; None if it says nothing. What is off by more than
                 `LARGEST_DIFFERENCE` is not believed.
-            asked_at: When the question went out, by our clock; None if it has just.
+            asked_at: When the question went out, by our clock.
         """
         if moment is None:
             return
-        answered_at = datetime.now(UTC)
-        least = moment - answered_at
-        most = max(least, moment - (asked_at or answered_at))
+        least = moment - datetime.now(UTC)
+        most = max(least, moment - asked_at)
         ahead = min(max(self.ahead, least), most)
         if abs(ahead) <= LARGEST_DIFFERENCE:
             self.ahead, self.is_known = ahead, True

@@ -31,7 +31,12 @@ from prefect_staticadslab.campaign.rows.columns import (
     column_positions,
     repeated_column_problems,
 )
-from prefect_staticadslab.campaign.rows.header_hints import LIKE, Hints, without_remark
+from prefect_staticadslab.campaign.rows.header_hints import (
+    LIKE,
+    Hints,
+    not_read_message,
+    without_remark,
+)
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
@@ -229,10 +234,7 @@ def _mistyped_sheets(names: Iterable[str]) -> list[Problem]:
     """A problem for each sheet whose name is nearly a type's, and which is not read."""
     near = [(name, _similar_type_name(_type_key(without_remark(name)))) for name in sorted(names)]
     return [
-        Problem(
-            f"The sheet {shortened(name)!r} is not read. Did you mean {meant}? Then rename it; and "
-            "if it is a sheet of your own, give it a name that is less like that one."
-        )
+        Problem(f"The sheet {not_read_message(name, meant, 'sheet')}")
         for name, meant in near
         if meant
     ]

@@ -62,6 +62,9 @@ _ERRORS: Final = frozenset(
 _NUMBERED_OR_CUT: Final = re.compile(r"err:\d{3}|#{3,}", re.I)
 """LibreOffice's errors, and what programs show, and some export, of what is wider than its cell."""
 
+_NAME_COLUMNS: Final = frozenset((*(kind.name for kind in RESOURCE_TYPES), SENT_PROMPT_COLUMN))
+"""What holds names that the API has."""
+
 _LOST: Final = "\ufffd"
 """What stands for a letter that could not be read, once a file was saved without it."""
 
@@ -203,6 +206,3 @@ def wrong_cell_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
         for name, cell in cells.items()
     }
     return [Problem(message, number, name) for name, message in messages.items() if message]
-
-
-_NAME_COLUMNS: Final = frozenset((*(kind.name for kind in RESOURCE_TYPES), SENT_PROMPT_COLUMN))

@@ -87,11 +87,7 @@ class Hints:
             header_row: The header's row number.
         """
         return [
-            Problem(
-                f"{shortened(name)!r} is not read. Did you mean {column}? Then rename it; and if "
-                "it is a column of your own, give it a name that is less like that one.",
-                row=header_row,
-            )
+            Problem(not_read_message(name, column), row=header_row)
             for name, column in self.similar
             if column not in self.present | _REQUIRED | _DOUBTFUL
         ]
@@ -104,6 +100,14 @@ class Hints:
             for name, column in self.similar
             if column in _DOUBTFUL - self.present
         ]
+
+
+def not_read_message(name: str, meant: str, thing: str = "column") -> str:
+    """What to say of a column, or another thing, that is not read and is called nearly like one."""
+    return (
+        f"{shortened(name)!r} is not read. Did you mean {meant}? Then rename it; and if it is a "
+        f"{thing} of your own, give it a name that is less like that one."
+    )
 
 
 def without_remark(name: str) -> str:
